@@ -1,0 +1,1 @@
+"""What the ledger means: curves, intervals, the report."""

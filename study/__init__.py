@@ -1,0 +1,1 @@
+"""What is asked of a study, and the run of it."""

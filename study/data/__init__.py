@@ -1,0 +1,1 @@
+"""From DICOM folders and labelled images to slice stores and frozen tasks."""

@@ -1,0 +1,1 @@
+"""What runs on a worker: plain values in, plain values out."""
