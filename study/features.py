@@ -1,0 +1,61 @@
+"""Features of frozen encoders, computed once per encoder and task and shared by every cell, trial and final run."""
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from study import keys
+from study.data.tasks import FrozenTask
+from study.plan import Plan
+from study.spec import Study
+
+Features = dict[tuple[str, str], dict]
+"""(encoder name, task) -> ``{"uri", "digest"}`` of an array (images, dimensions)."""
+
+
+def make_features(
+    study: Study,
+    plan: Plan,
+    tasks: Mapping[str, FrozenTask],
+    encoders: Mapping[str, dict],
+    *,
+    root: Path,
+    say: Callable[[str], None],
+) -> Features:
+    """Compute, as Ray tasks, what the linear probe needs and the study's folder does not hold yet."""
+    pairs = sorted({(cell.encoder, cell.factors["task"]) for cell in plan.of("linear")})
+    jobs = {pair: _job(study, tasks[pair[1]], encoders[pair[0]]) for pair in pairs}
+    paths = {pair: root / "features" / f"{keys.digest(_content(jobs[pair]))}.npy" for pair in pairs}
+    missing = [pair for pair in pairs if not paths[pair].exists()]
+    if missing:
+        import ray
+        from trainables.probe import write_features
+
+        say(f"features of {len(missing)} pairs of encoder and task")
+        (root / "features").mkdir(exist_ok=True)
+        slot = study.resources.trial
+        remote = ray.remote(num_cpus=slot.cpus, num_gpus=slot.gpus, max_retries=2)(write_features)
+        ray.get([remote.remote(jobs[pair], os.fspath(paths[pair])) for pair in missing])
+    return {pair: {"uri": str(path), "digest": _sha256(path)} for pair, path in paths.items()}
+
+
+def _job(study: Study, task: FrozenTask, encoder: dict) -> dict:
+    return {
+        "backbone": study.backbone,
+        "image_size": study.image_size,
+        "window": list(study.window),
+        "images": {"uri": task.images.uri, "digest": task.images.digest},
+        "encoder": encoder,
+        "threads": study.resources.trial.cpus,
+    }
+
+
+def _content(job: dict) -> dict:
+    """What decides the features' values; where the files lie does not."""
+    return job | {name: job[name]["digest"] for name in ("images", "encoder")} | {"version": keys.RESULTS_VERSION}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

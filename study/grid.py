@@ -1,0 +1,83 @@
+"""A plan's cells joined with what they run on: tasks, encoders, features, keys, jobs, and the ledger's word on them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from study import keys
+from study.data.tasks import FrozenTask
+from study.errors import InputRefused
+from study.features import Features
+from study.ingest import Ingested
+from study.jobs import fingerprint, trial_job
+from study.ledger import Ledger
+from study.plan import Cell, Plan
+from study.spec import Study
+from trainables import adaptations
+
+
+@dataclass(frozen=True)
+class Grid:
+    study: Study
+    plan: Plan
+    ingested: Ingested
+    encoders: Mapping[str, dict]
+    features: Features
+    ledger: Ledger
+    slots: int
+    """How many trials or final runs go on at once."""
+    run_job: Callable[[dict], Iterator[dict]]
+    say: Callable[[str], None]
+
+    def task(self, cell: Cell) -> FrozenTask:
+        return self.ingested.tasks[cell.factors["task"]]
+
+    def job(self, cell: Cell) -> dict:
+        """What every run of the cell gets besides settings, seed and test labels."""
+        features = self.features.get((cell.encoder, cell.factors["task"]))
+        linear = cell.factors["adaptation"] == "linear"
+        return trial_job(self.study, cell, self.task(cell), self.encoders[cell.encoder], features if linear else None)
+
+    def trial_key(self, cell: Cell, index: int) -> str:
+        return keys.key(self.plan.identity, cell.factors, "trial", index)
+
+    def final_key(self, cell: Cell, seed_index: int) -> str:
+        """A larger search chooses anew, so its budget is part of a final run's position."""
+        budget = self.study.adaptations[cell.factors["adaptation"]].trials
+        return keys.key(self.plan.identity, cell.factors, "final", [budget, seed_index])
+
+    def settings(self, cell: Cell, proposed: Mapping[str, Any]) -> dict:
+        """Every hyperparameter's value: proposed, else the study's, else the adaptation's default."""
+        name = cell.factors["adaptation"]
+        return adaptations.get(name).resolve({**self.study.adaptations[name].settings, **proposed})
+
+    def fingerprint(self, cell: Cell, settings: Mapping[str, Any]) -> str:
+        return fingerprint(self.study, cell, self.task(cell), self.job(cell), settings)
+
+    def corpus_hash(self, cell: Cell) -> str | None:
+        """Of the images that the cell's encoder was pre-trained on in this study."""
+        here = cell.factors["initialisation"] in self.study.pretraining.methods
+        return self.ingested.corpus_hash(self.study) if here else None
+
+    def check_stored(self, cell: Cell, row: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+        """Refuse to go on from a stored run that this study would not repeat."""
+        expected = self.fingerprint(cell, settings)
+        if row["fingerprint"] == expected:
+            return
+        task, job = self.task(cell), self.job(cell)
+        now = {
+            "subset_hash": cell.subset.hash,
+            "split_hash": task.split_hash,
+            "encoder_hash": job["encoder"] and job["encoder"]["digest"],
+        }
+        changed = [f"{name} {row[name]} -> {value}" for name, value in now.items() if row[name] != value]
+        where = ", ".join(f"{name} {value}" for name, value in cell.factors.items())
+        raise InputRefused(
+            f"the ledger's run {row['key']} ({where}) contradicts this study: "
+            f"{'; '.join(changed) or 'settings, images or code version changed'}; give the changed study another name"
+        )
+
+
+def run_adaptation(job: dict) -> Iterator[dict]:
+    """Do a job on a worker, as the adaptation that it names."""
+    return adaptations.get(job["adaptation"]).run(job)

@@ -1,0 +1,34 @@
+"""Identity is position: where in a study a run stands, and what was done there."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+RESULTS_VERSION = 1
+"""Raised whenever a change of the code changes scores: results of two versions never mix in one study."""
+
+DEFAULT_FACTORS = {"fold": None, "validation": "paid", "length": "epochs", "label_noise": 0.0, "imbalance": None}
+
+
+def digest(value: Any, *, length: int = 16) -> str:
+    """Hex digits of SHA-256 over the canonical JSON of plain values."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def key(identity: Mapping[str, Any], factors: Mapping[str, Any], phase: str, index: Any) -> str:
+    """The key of a run: study identity, factors with defaults left out, phase and index (16 hex digits).
+
+    Leaving defaults out keeps the keys of old studies when a later version adds a factor.
+    """
+    set_factors = {name: value for name, value in factors.items() if DEFAULT_FACTORS.get(name, _UNSET) != value}
+    return digest({"study": dict(identity), "factors": set_factors, "phase": phase, "index": index})
+
+
+def seed(of: str) -> int:
+    """A seed in [0, 2**31) from a key: the run's position alone decides it."""
+    return int(hashlib.sha256(f"seed/{of}".encode()).hexdigest()[:8], 16) % 2**31
+
+
+_UNSET = object()

@@ -1,0 +1,191 @@
+"""From a YAML file, a preset's name and ``--set`` to a checked study; every refusal names its place."""
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from study.errors import InputRefused
+from study.spec import Study
+from trainables import adaptations
+
+PRESETS = Path(__file__).parent / "presets"
+
+
+def read_study(study: str, assignments: Sequence[str] = ()) -> Study:
+    """A file or a preset's name -> the checked study, its paths made absolute.
+
+    Relative data paths start at ``data`` where that is set, otherwise at the study file's folder.
+
+    Raises:
+        InputRefused: naming the file, the line and key, and the nearest valid name.
+    """
+    path = _find(study)
+    try:
+        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputRefused(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(node, yaml.MappingNode):
+        raise InputRefused(f"{path}: a study file is a mapping of settings (name, tasks, adaptations, ...)")
+    lines: dict[tuple, int] = {}
+    values = _construct(node, (), lines, path)
+    for assignment in assignments:
+        _assign(values, assignment)
+    return check(values, lines=lines, source=str(path), folder=path.parent)
+
+
+def check(values: dict, *, lines: dict[tuple, int] | None = None, source: str, folder: Path) -> Study:
+    """Plain values -> the checked study. ``lines`` gives the line of each key path in ``source``."""
+    try:
+        study = Study.model_validate(values)
+    except ValidationError as error:
+        raise InputRefused(_one_line(error, values, lines or {}, source)) from None
+    _check_names(study, lines or {}, source)
+    return _absolute(study, folder)
+
+
+def _find(study: str) -> Path:
+    path = Path(study).expanduser()
+    if path.is_file():
+        return path.resolve()
+    presets = sorted(p.stem for p in PRESETS.glob("*.yaml"))
+    if study in presets:
+        return PRESETS / f"{study}.yaml"
+    raise InputRefused(f"{study}: neither a study file nor a preset ({', '.join(presets)}){_nearest(study, presets)}")
+
+
+def _construct(node: yaml.Node, at: tuple, lines: dict[tuple, int], path: Path) -> Any:
+    lines[at] = node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        out: dict = {}
+        for key_node, value_node in node.value:
+            key = key_node.value
+            if key in out:
+                raise InputRefused(f"{path}, line {key_node.start_mark.line + 1}: `{key}` stands here twice")
+            out[key] = _construct(value_node, (*at, key), lines, path)
+            lines[(*at, key)] = key_node.start_mark.line + 1
+        return out
+    if isinstance(node, yaml.SequenceNode):
+        return [_construct(child, (*at, i), lines, path) for i, child in enumerate(node.value)]
+    loader = yaml.SafeLoader("")
+    try:
+        return loader.construct_object(node)
+    finally:
+        loader.dispose()
+
+
+def _assign(values: dict, assignment: str) -> None:
+    dotted, equals, text = assignment.partition("=")
+    if not equals or not dotted:
+        raise InputRefused(f"--set {assignment}: write key=value, for example pretraining.images=5000")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise InputRefused(f"--set {assignment}: the value is not readable as YAML") from None
+    *parents, last = dotted.split(".")
+    for parent in parents:
+        inner = values.setdefault(parent, {})
+        if inner is None:
+            inner = values[parent] = {}
+        if not isinstance(inner, dict):
+            raise InputRefused(f"--set {assignment}: `{parent}` holds no keys of its own")
+        values = inner
+    values[last] = value
+
+
+def _one_line(error: ValidationError, values: dict, lines: dict[tuple, int], source: str) -> str:
+    first = error.errors(include_url=False)[0]
+    at = tuple(part for part in first["loc"] if part != "[key]")
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        message = f"unknown key{_nearest(str(at[-1]), _fields(at[:-1]))}"
+    elif first["type"] == "missing":
+        message = "is missing"
+    elif first["type"] != "value_error":
+        message = f"{message}, not {first['input']!r}"
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"{_place(at, lines, source)}: {message}{more}"
+
+
+def _place(at: tuple, lines: dict[tuple, int], source: str) -> str:
+    known = next((lines[at[:n]] for n in range(len(at), 0, -1) if at[:n] in lines), None)
+    line = f", line {known}" if known else ""
+    return f"{source}{line}" + (f": {'.'.join(map(str, at))}" if at else "")
+
+
+def _fields(at: tuple) -> list[str]:
+    """The valid keys of the model at a key path; parts that are list places or free names are stepped over."""
+    model: Any = Study
+    for part in at:
+        fields = getattr(model, "model_fields", {})
+        if part in fields:
+            model = _inner_model(fields[part].annotation) or model
+    return list(model.model_fields)
+
+
+def _inner_model(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = (_inner_model(part) for part in getattr(annotation, "__args__", ()))
+    return next((model for model in found if model is not None), None)
+
+
+def _nearest(name: str, valid: Iterable[str]) -> str:
+    close = get_close_matches(name, list(valid), n=1, cutoff=0.5)
+    return f"; did you mean `{close[0]}`?" if close else f"; valid here: {', '.join(sorted(valid))}"
+
+
+def _check_names(study: Study, lines: dict[tuple, int], source: str) -> None:
+    """References from one part of the file to another, and the names that the code itself defines."""
+
+    def refuse(at: tuple, message: str) -> None:
+        raise InputRefused(f"{_place(at, lines, source)}: {message}")
+
+    known = ["scratch", *study.pretraining.methods, *study.weights]
+    if len(set(known)) < len(known):
+        refuse(("weights",), "a weights file is named like `scratch` or a method; give it another name")
+    for i, name in enumerate(study.initialisations or []):
+        if name not in known:
+            refuse(("initialisations", i), f"unknown initialisation `{name}`{_nearest(name, known)}")
+    for i, name in enumerate(study.corpus.task_images):
+        if name not in study.tasks:
+            refuse(("corpus", "task_images", i), f"unknown task `{name}`{_nearest(name, study.tasks)}")
+    has_corpus = study.corpus.dicom or study.corpus.phantom or study.corpus.task_images
+    if study.pretraining.methods and not has_corpus:
+        refuse(
+            ("pretraining", "methods"), "pre-training needs a corpus; give `corpus` one of dicom, phantom, task_images"
+        )
+    if study.window[0] >= study.window[1]:
+        refuse(("window",), "give [low, high] in Hounsfield units with low < high")
+    for name, adaptation in study.adaptations.items():
+        at = ("adaptations", name)
+        if name not in adaptations.names():
+            refuse(at, f"unknown adaptation{_nearest(name, adaptations.names())}")
+        try:
+            adaptations.get(name).resolve(adaptation.settings)
+        except ValueError as error:
+            refuse((*at, "settings"), str(error))
+        for setting, dimension in (adaptation.space or {}).items():
+            for value in dimension.choices or (dimension.low, dimension.high):
+                try:
+                    adaptations.get(name).resolve({setting: value})
+                except ValueError as error:
+                    refuse((*at, "space", setting), str(error))
+
+
+def _absolute(study: Study, folder: Path) -> Study:
+    base = folder / study.data.expanduser() if study.data else folder
+
+    def at(path: Path | None) -> Path | None:
+        return None if path is None else (base / path.expanduser()).resolve()
+
+    tasks = {
+        name: task.model_copy(update={"images": at(task.images), "labels": at(task.labels)})
+        for name, task in study.tasks.items()
+    }
+    corpus = study.corpus.model_copy(update={"dicom": [at(path) for path in study.corpus.dicom]})
+    weights = {name: at(path) for name, path in study.weights.items()}
+    return study.model_copy(update={"tasks": tasks, "corpus": corpus, "weights": weights})

@@ -1,0 +1,108 @@
+"""From what was run to the rows of the ledger, with everything that shaped a number beside it."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+from study.data.tasks import FrozenTask
+from study.grid import Grid
+from study.plan import Cell
+from study.provenance import provenance
+
+FIXED_VOCABULARY = (
+    "lr",
+    "weight_decay",
+    "head_lr",
+    "layer_decay",
+    "label_smoothing",
+    "dropout",
+    "augmentation",
+    "batch",
+    "release_epoch",
+)
+
+
+class Ended(Protocol):
+    """What a trial and a final run have in common once they have ended."""
+
+    status: str
+    result: dict | None
+    seed: int
+    epochs: int
+    images: int
+    error: str | None
+    started_at: datetime
+    ended_at: datetime
+
+
+def run_row(grid: Grid, cell: Cell, run: Ended, *, key: str, index: int, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns that `trials` and `finals` share."""
+    result = run.result or {}
+    seconds = result.get("seconds") or (run.ended_at - run.started_at).total_seconds()
+    encoder = grid.job(cell)["encoder"]
+    return {
+        "key": key,
+        "fingerprint": grid.fingerprint(cell, settings),
+        "study": grid.study.name,
+        "index": index,
+        "status": run.status,
+        **cell.factors,
+        "n_train": len(cell.subset.train),
+        "n_val": len(cell.subset.val),
+        "n_patients": cell.subset.n_patients,
+        "label_unit": "image",
+        "validation": "paid",
+        "length": "epochs",
+        "label_noise": 0.0,
+        "seed": run.seed,
+        "subset_hash": cell.subset.hash,
+        "split_hash": grid.task(cell).split_hash,
+        "encoder_hash": encoder and encoder["digest"],
+        "corpus_hash": grid.corpus_hash(cell),
+        **{f"hp_{name}": settings.get(name) for name in FIXED_VOCABULARY},
+        "settings": json.dumps(dict(settings), sort_keys=True),
+        "epochs": run.epochs,
+        "images": run.images,
+        "seconds": seconds,
+        "device_seconds": result.get("device_seconds", seconds),
+        "error": run.error,
+        "started_at": run.started_at,
+        "ended_at": run.ended_at,
+        "device": result.get("device"),
+        "threads": result.get("threads", grid.study.resources.trial.cpus),
+        **provenance(),
+    }
+
+
+def prediction_rows(key: str, task: FrozenTask, predictions: list) -> list[dict]:
+    """Worker predictions ``[split, row, [label], [p, ...]]`` with each sample's digest and patient pseudonym."""
+    who = {
+        row: (digest, patient) for row, digest, patient in task.samples.select("row", "digest", "patient").iter_rows()
+    }
+    return [
+        {
+            "key": key,
+            "split": split,
+            "test_set": "test" if split == "test" else None,
+            "sample": who[row][0],
+            "patient": who[row][1],
+            "labels": labels,
+            "p": p,
+        }
+        for split, row, labels, p in predictions
+    ]
+
+
+def score_rows(key: str, scores: list) -> list[dict]:
+    return [
+        {"key": key, "test_set": test_set, "unit": unit, "metric": metric, "value": value}
+        for test_set, unit, metric, value in scores
+    ]
+
+
+def curve_rows(key: str, curves: list) -> list[dict]:
+    return [
+        {"key": key, "epoch": epoch, "step": step, "split": split, "metric": metric, "value": value}
+        for epoch, step, split, metric, value in curves
+    ]

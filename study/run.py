@@ -1,0 +1,125 @@
+"""The driver: the one process that takes a study from its file to its report, and the only one that commits."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from analysis.report import write_report
+from cluster.session import ClusterUnavailable, session
+
+from study.acceptance import accept, accepted, check_accepted, planned
+from study.data.pseudonyms import PseudonymKey, find_key
+from study.errors import SurroundingsFailed
+from study.failpoints import failpoint
+from study.features import make_features
+from study.grid import Grid, run_adaptation
+from study.ingest import Ingested, check_sources, ingest
+from study.ledger import Damaged, Ledger, LockHeld, lock
+from study.narrator import narrator
+from study.plan import make_plan
+from study.pretraining import Encoders, check_weights_files
+from study.spec import Study
+from study.stages import failed_cells, final_stage, search_stage
+
+RunJob = Callable[[dict], Iterator[dict]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Where the report lies, and how many cells have no score since all their runs failed."""
+
+    report: Path
+    failed_cells: int
+
+
+def run_study(
+    study: Study,
+    results: Path,
+    *,
+    store: Path | None = None,
+    address: str | None = None,
+    key_file: Path | None = None,
+    run_job: RunJob = run_adaptation,
+) -> Outcome:
+    """Run a study, or go on with it; what the ledger holds is never run again.
+
+    ``run_job`` does one trial or final run on a worker; by default the adaptation that the job names.
+
+    Raises:
+        InputRefused: before anything is computed, for whatever in study, data or weights cannot be used.
+        SurroundingsFailed: where another driver holds the study, or disk or cluster fail.
+    """
+    root = results / study.name
+    say = narrator(root / "log" / "run.log")
+    check_accepted(root, study)
+    check_sources(study)
+    check_weights_files(study)
+    try:
+        with lock(str(root)):
+            return _run(study, root, store or results / "store", address, key_file, run_job, say)
+    except (LockHeld, Damaged, ClusterUnavailable) as error:
+        raise SurroundingsFailed(str(error)) from None
+
+
+def report(root: Path) -> Path:
+    """Write the report of a study's folder anew from what its ledger holds."""
+    return write_report(root, spec=accepted(root) or {}, planned=planned(root)["cells"])
+
+
+def _run(
+    study: Study,
+    root: Path,
+    store: Path,
+    address: str | None,
+    key_file: Path | None,
+    run_job: RunJob,
+    say: Callable[[str], None],
+) -> Outcome:
+    ingested = ingest(study, store=store, key=_key(study, key_file, say), say=say)
+    plan = make_plan(study, ingested.tasks)
+    accept(root, study, plan)
+    ledger = Ledger(str(root), failpoint=failpoint)
+    _keep_rejects(ledger, ingested)
+    failpoint("plan-made")
+    say(f"{len(plan.pretraining_runs)} pre-training runs, {len(plan.cells)} cells, results in {root}")
+    with session(address, say=say) as resources:
+        encoders = Encoders(study, plan, root, ledger, ingested, say).make()
+        features = make_features(study, plan, ingested.tasks, encoders, root=root, say=say)
+        grid = Grid(
+            study=study,
+            plan=plan,
+            ingested=ingested,
+            encoders=encoders,
+            features=features,
+            ledger=ledger,
+            slots=resources.slots(study.resources.trial.cpus, study.resources.trial.gpus),
+            run_job=run_job,
+            say=say,
+        )
+        for adaptation in study.adaptations:
+            with tempfile.TemporaryDirectory(prefix="labelcurve-") as folder:
+                search_stage(grid, adaptation, root=root, folder=Path(folder))
+        for adaptation in study.adaptations:
+            final_stage(grid, adaptation)
+    shutil.rmtree(root / "train", ignore_errors=True)
+    failed = failed_cells(grid)
+    if failed:
+        say(f"{failed} cells have no score, since every trial or final run of theirs failed")
+    say("report")
+    return Outcome(report(root), failed)
+
+
+def _key(study: Study, key_file: Path | None, say: Callable[[str], None]) -> PseudonymKey | None:
+    """Real patients need the user's key; phantoms have a public one of their own."""
+    real = study.corpus.dicom or any(task.phantom is None for task in study.tasks.values())
+    return find_key(key_file, make=True, say=say) if real else None
+
+
+def _keep_rejects(ledger: Ledger, ingested: Ingested) -> None:
+    known = {(row["source"], row["digest"]) for row in ledger.rows("rejects")}
+    rejects = [row for corpus in ingested.corpora for row in corpus.rejects]
+    new = [row for row in rejects if (row["source"], row["digest"]) not in known]
+    if new:
+        ledger.append("rejects", new)

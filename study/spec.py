@@ -1,0 +1,173 @@
+"""The study file: what a user may ask, and what stands where nothing was said."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from trainables.methods import validate_settings
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+Share = Annotated[float, Field(gt=0, le=1)]
+Count = Annotated[int, Field(gt=0)]
+
+
+class Strict(BaseModel):
+    """Unknown keys are refused: a misspelt setting must never fall back to a default in silence."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PhantomSettings(Strict):
+    """Synthetic CT: anatomy, noise, and a labelled finding of a given visibility (0 hidden, 1 plain)."""
+
+    patients: Count = 40
+    slices: Count = 8
+    size: Annotated[int, Field(ge=32)] = 96
+    visibility: Annotated[float, Field(ge=0, le=1)] = 0.5
+    prevalence: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    labelled_patients: Count = 120
+    labelled_slices: Count = 3
+    seed: int = 0
+
+
+class Corpus(Strict):
+    """Unlabelled images: DICOM folders, a phantom, and the training images of tasks."""
+
+    dicom: list[Path] = []
+    phantom: PhantomSettings | None = None
+    task_images: list[Name] = []
+
+
+class Task(Strict):
+    """A labelled set: an image folder with a CSV (``file,label[,patient][,split]``), or a phantom's."""
+
+    images: Path | None = None
+    labels: Path | None = None
+    phantom: PhantomSettings | None = None
+    positive: str | None = None
+    test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    val_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.25
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Task":
+        if (self.phantom is None) == (self.images is None or self.labels is None):
+            raise ValueError("give either `images` and `labels`, or `phantom`")
+        return self
+
+
+class Pretraining(Strict):
+    """One budget, in source images seen, for every method."""
+
+    methods: dict[str, dict] = {}
+    seeds: Count = 1
+    images: Count = 20_000
+    batch: Annotated[int, Field(ge=2)] = 64
+    log_every: Count = 20
+    checkpoint_every: Count = 100
+
+    @model_validator(mode="after")
+    def _methods(self) -> "Pretraining":
+        for name, settings in self.methods.items():
+            self.methods[name] = validate_settings(name, settings or {})
+        return self
+
+
+class Range(Strict):
+    """One dimension of a search space: a range ``low``..``high``, or ``choices``."""
+
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    int: bool = False
+    choices: list[float | int | str] | None = None
+
+    @model_validator(mode="after")
+    def _range_or_choices(self) -> "Range":
+        if self.choices is not None:
+            if self.low is not None or self.high is not None or not self.choices:
+                raise ValueError("give either `low` and `high`, or a list of `choices`")
+        elif self.low is None or self.high is None or self.low >= self.high:
+            raise ValueError("give `low` and `high` with low < high, or a list of `choices`")
+        elif self.log and self.low <= 0:
+            raise ValueError("a range with `log: true` needs low > 0")
+        return self
+
+
+class Sizes(Strict):
+    """How many labels a subset holds, as shares of the task's labels outside the test set or as counts."""
+
+    share: list[Share] = []
+    count: list[Count] = []
+
+    @model_validator(mode="after")
+    def _some(self) -> "Sizes":
+        if not self.share and not self.count:
+            raise ValueError("give at least one size under `share` (0 to 1) or `count` (labels)")
+        return self
+
+
+class Pruning(Strict):
+    """Optuna's median pruner: ended trials it waits for, and epochs in which it is silent."""
+
+    enabled: bool = True
+    startup_trials: Annotated[int, Field(ge=0)] = 3
+    warmup_epochs: Annotated[int, Field(ge=0)] = 3
+
+
+class Adaptation(Strict):
+    """How encoders are put to a task, on which grid, and with what search budget."""
+
+    sizes: Sizes
+    draws: Count = 3
+    trials: Count = 10
+    finals: Count = 3
+    epochs: Count = 30
+    pruning: Pruning = Pruning()
+    settings: dict[str, float | int] = {}
+    space: dict[str, Range] | None = None
+
+
+class Selection(Strict):
+    """Fewer validation patients a class than this, and a cell runs with default settings, unsearched."""
+
+    min_val_patients: Annotated[int, Field(ge=1)] = 3
+    objective: Literal["auc", "log_loss"] = "auc"
+
+
+class Slot(Strict):
+    """What one worker holds. ``workers`` counts for pre-training alone."""
+
+    workers: Count = 1
+    cpus: Annotated[int, Field(ge=1)] = 1
+    gpus: Annotated[float, Field(ge=0)] = 0
+
+
+class Resources(Strict):
+    pretraining: Slot = Slot(cpus=2)
+    trial: Slot = Slot()
+    storage: str | None = None
+
+
+class Study(Strict):
+    """One study file, resolved."""
+
+    name: Name
+    seed: int = 0
+    data: Path | None = None
+    backbone: str = "resnet18"
+    image_size: Annotated[int, Field(ge=32, le=1024)] = 64
+    window: tuple[float, float] = (-1000.0, 1000.0)
+    corpus: Corpus = Corpus()
+    tasks: Annotated[dict[Name, Task], Field(min_length=1)]
+    pretraining: Pretraining = Pretraining()
+    weights: dict[Name, Path] = {}
+    initialisations: list[str] | None = None
+    adaptations: Annotated[dict[str, Adaptation], Field(min_length=1)]
+    selection: Selection = Selection()
+    resources: Resources = Resources()
+    track: Literal["aim"] | None = None
+
+    def compared(self) -> list[str]:
+        """The initialisations that the study compares, in the order in which reports show them."""
+        return self.initialisations or ["scratch", *self.pretraining.methods, *self.weights]

@@ -1,0 +1,165 @@
+"""The third and fourth stage: every cell's trials, then final runs of the settings that they chose."""
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from study import keys
+from study.failpoints import failpoint
+from study.final import FinalDone, FinalJob, run_finals
+from study.grid import Grid
+from study.jobs import final_job
+from study.ledger import frame
+from study.plan import Cell
+from study.records import curve_rows, prediction_rows, run_row, score_rows
+from study.search import Past, SearchCell, TrialDone, search
+from study.select import select
+from trainables import adaptations
+
+
+def search_stage(grid: Grid, adaptation: str, *, root: Path, folder: Path) -> None:
+    """All trials of one adaptation that the ledger lacks; its cells advance side by side."""
+    study = grid.study
+    asked = study.adaptations[adaptation]
+    cells = {cell.id: cell for cell in grid.plan.of(adaptation) if cell.searched}
+    space = {name: dimension.model_dump() for name, dimension in (asked.space or {}).items()}
+    space = space or adaptations.get(adaptation).space
+    history = _history(grid, list(cells.values()), list(space), root)
+    total, done = sum(cell.trials for cell in cells.values()), sum(map(len, history.values()))
+    if done >= total:
+        return
+    grid.say(f"{adaptation}: {total - done} of {total} trials in {len(cells)} cells")
+    step = _progress(grid.say, f"{adaptation} trials", done, total)
+
+    def commit(trial: TrialDone) -> None:
+        failpoint("trial-ended")
+        cell = cells[trial.cell]
+        key, settings = grid.trial_key(cell, trial.index), grid.settings(cell, trial.settings)
+        row = run_row(grid, cell, trial, key=key, index=trial.index, settings=settings)
+        row |= {"objective": study.selection.objective, "score": trial.score}
+        grid.ledger.commit("trials", row, curves=curve_rows(key, trial.curves))
+        failpoint("trial-committed")
+        step()
+
+    search(
+        [SearchCell(id, cell.trials, grid.job(cell)) for id, cell in cells.items()],
+        space,
+        seed_of=lambda id, index: keys.seed(grid.trial_key(cells[id], index)),
+        history=history,
+        commit=commit,
+        run_job=grid.run_job,
+        epochs=asked.epochs,
+        pruning=asked.pruning,
+        cpus=study.resources.trial.cpus,
+        gpus=study.resources.trial.gpus,
+        slots=grid.slots,
+        folder=folder,
+        say=grid.say,
+    )
+
+
+def final_stage(grid: Grid, adaptation: str) -> None:
+    """Each cell's chosen setting, trained again with fresh seeds and scored on the test set."""
+    trials = {row["key"]: row for row in grid.ledger.rows("trials")}
+    stored = {row["key"]: row for row in grid.ledger.rows("finals")}
+    runs: dict[str, tuple[Cell, int, int | None, dict]] = {}
+    for cell in grid.plan.of(adaptation):
+        chosen, settings = _chosen(grid, cell, trials)
+        if settings is None:
+            continue
+        for seed_index in range(cell.finals):
+            key = grid.final_key(cell, seed_index)
+            if key in stored:
+                grid.check_stored(cell, stored[key], settings)
+            else:
+                runs[key] = (cell, seed_index, chosen, settings)
+    if not runs:
+        return
+    grid.say(f"{adaptation}: {len(runs)} final runs")
+    step = _progress(grid.say, f"{adaptation} final runs", 0, len(runs))
+
+    def commit(final: FinalDone) -> None:
+        failpoint("final-ended")
+        cell, seed_index, chosen, settings = runs[final.id]
+        row = run_row(grid, cell, final, key=final.id, index=seed_index, settings=settings)
+        row |= {
+            "search_budget": grid.study.adaptations[adaptation].trials,
+            "selected_trial": chosen,
+            "selection": "search" if cell.searched else "defaults",
+        }
+        result = final.result or {}
+        grid.ledger.commit(
+            "finals",
+            row,
+            curves=curve_rows(final.id, final.curves),
+            predictions=prediction_rows(final.id, grid.task(cell), result.get("predictions", [])),
+            scores=score_rows(final.id, result.get("scores", [])),
+        )
+        failpoint("final-committed")
+        step()
+
+    slot = grid.study.resources.trial
+    jobs = [
+        FinalJob(key, final_job(grid.job(cell), grid.task(cell), settings, keys.seed(key)))
+        for key, (cell, _, _, settings) in runs.items()
+    ]
+    run_finals(jobs, commit=commit, run_job=grid.run_job, cpus=slot.cpus, gpus=slot.gpus, slots=grid.slots)
+
+
+def failed_cells(grid: Grid) -> int:
+    """Cells without one completed final run."""
+    scored = {row["key"] for row in grid.ledger.rows("finals") if row["status"] == "completed"}
+    return sum(not any(grid.final_key(cell, i) in scored for i in range(cell.finals)) for cell in grid.plan.cells)
+
+
+def _history(grid: Grid, cells: list[Cell], searched: list[str], root: Path) -> dict[str, list[Past]]:
+    """The cells' trials in the ledger, each checked against what the study would run there now."""
+    objective = grid.study.selection.objective
+    sign = -1 if objective == "log_loss" else 1
+    reports: dict[str, list[tuple[int, float]]] = defaultdict(list)
+    on_validation = (pl.col("split") == "val") & (pl.col("metric") == objective) & pl.col("value").is_not_null()
+    for key, epoch, value in (
+        frame(str(root), "curves").filter(on_validation).select("key", "epoch", "value").iter_rows()
+    ):
+        reports[key].append((epoch, sign * value))
+    stored = {row["key"]: row for row in grid.ledger.rows("trials")}
+    history: dict[str, list[Past]] = {cell.id: [] for cell in cells}
+    for cell in cells:
+        for index in range(cell.trials):
+            row = stored.get(grid.trial_key(cell, index))
+            if row is None:
+                break
+            settings = json.loads(row["settings"])
+            grid.check_stored(cell, row, settings)
+            proposed = {name: settings[name] for name in searched}
+            history[cell.id].append(Past(proposed, row["status"], row["score"], sorted(reports[row["key"]])))
+    return history
+
+
+def _chosen(grid: Grid, cell: Cell, trials: dict[str, dict[str, Any]]) -> tuple[int | None, dict | None]:
+    """(trial, settings) for a cell's final runs; settings are None where no trial of it completed."""
+    if not cell.searched:
+        return None, grid.settings(cell, {})
+    rows = [trials[grid.trial_key(cell, index)] for index in range(cell.trials)]
+    index = select(rows)
+    return (None, None) if index is None else (index, json.loads(rows[index]["settings"]))
+
+
+def _progress(say: Callable[[str], None], what: str, done: int, total: int) -> Callable[[], None]:
+    """Counts, and says so about every twentieth of the way with the time left at the present rate."""
+    started, before, said = time.monotonic(), done, done
+
+    def step() -> None:
+        nonlocal done, said
+        done += 1
+        if done == total or done - said >= max(1, total // 20):
+            said = done
+            left = (time.monotonic() - started) / (done - before) * (total - done)
+            say(f"  {what}: {done}/{total}" + (f", about {left / 60:.1f} min left" if done < total else ""))
+
+    return step

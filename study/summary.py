@@ -1,0 +1,58 @@
+"""A plan and a study's state, in lines for a terminal."""
+
+from collections import Counter
+from pathlib import Path
+
+from study.acceptance import accepted, planned
+from study.ledger import frame
+from study.plan import Plan
+from study.spec import Study
+
+
+def plan_lines(study: Study, plan: Plan) -> list[str]:
+    """What `labelcurve run` would do."""
+    lines = [f"study {study.name}: {study.backbone} at {study.image_size} px, seed {study.seed}"]
+    images = study.pretraining.images
+    for run in plan.pretraining_runs:
+        lines.append(f"  pre-training  {run.initialisation}, seed {run.pretrain_seed}: {images:,} images")
+    for name, adaptation in study.adaptations.items():
+        cells = plan.of(name)
+        trials, finals = sum(cell.trials for cell in cells), sum(cell.finals for cell in cells)
+        unsearched = sum(not cell.searched for cell in cells)
+        lines.append(
+            f"  {name}: {len(cells)} cells, {trials} trials, {finals} final runs, {adaptation.epochs} epochs each"
+        )
+        if unsearched:
+            fewest = study.selection.min_val_patients
+            lines.append(
+                f"    {unsearched} cells with default settings (fewer than {fewest} validation patients of a class)"
+            )
+        sizes = Counter(
+            (c.factors["task"], c.factors["size_kind"], c.factors["size_value"], c.subset.n_labels, c.subset.n_patients)
+            for c in cells
+            if c.factors["draw"] == 0
+        )
+        for task, kind, value, labels, patients in sizes:
+            lines.append(f"    {task}, {kind} {value:g}: {labels} labels of {patients} patients in draw 0")
+    runs, cells = len(plan.pretraining_runs), plan.cells
+    lines.append(
+        f"in all: {runs} pre-training runs, {len(cells)} cells, "
+        f"{sum(c.trials for c in cells)} trials, {sum(c.finals for c in cells)} final runs"
+    )
+    return lines
+
+
+def status_lines(root: Path) -> list[str]:
+    """What of the accepted plan is done, failed and missing."""
+    study, plan = accepted(root), planned(root)
+    made = sum((root / "encoders" / f"{r['method']}-{r['pretrain_seed']}.json").exists() for r in plan["pretraining"])
+    lines = [f"study {study['name'] if study else root.name} in {root}"]
+    lines.append(f"  pre-training  {made} of {len(plan['pretraining'])} done")
+    for table, budget, name in (("trials", "trials", "trials"), ("finals", "finals", "final runs")):
+        rows = frame(str(root), table)
+        counts = dict(sorted(rows["status"].value_counts().iter_rows()))
+        wanted = sum(cell[budget] for cell in plan["cells"])
+        words = ", ".join(f"{count} {status}" for status, count in counts.items()) or "none yet"
+        lines.append(f"  {name:<12}  {rows.height} of {wanted}: {words}")
+    lines.append(f"  report        {root / 'report.html' if (root / 'report.html').exists() else 'not written yet'}")
+    return lines

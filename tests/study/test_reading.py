@@ -1,0 +1,88 @@
+"""Every mistake in a study file is refused in one line that names its place and the nearest valid name."""
+
+from pathlib import Path
+
+import pytest
+
+from study.errors import InputRefused
+from study.reading import read_study
+
+GOOD = """\
+name: mine
+corpus: {dicom: [scans]}
+tasks:
+  lung: {images: lung, labels: lung/labels.csv}
+pretraining:
+  methods:
+    spark: {}
+adaptations:
+  linear:
+    sizes: {share: [0.5, 1.0]}
+"""
+
+
+@pytest.fixture
+def study_file(tmp_path):
+    def write(text: str) -> str:
+        path = tmp_path / "study.yaml"
+        path.write_text(text)
+        return str(path)
+
+    return write
+
+
+def test_defaults_are_filled_in_and_paths_start_at_the_file(study_file, tmp_path):
+    study = read_study(study_file(GOOD))
+    assert study.compared() == ["scratch", "spark"]
+    assert study.tasks["lung"].images == tmp_path / "lung"
+    assert study.pretraining.methods["spark"]["mask_ratio"] == 0.6
+
+
+def test_data_moves_where_paths_start(study_file, tmp_path):
+    study = read_study(study_file(GOOD), [f"data={tmp_path / 'elsewhere'}"])
+    assert study.corpus.dicom == [tmp_path / "elsewhere" / "scans"]
+
+
+def test_set_reaches_nested_settings(study_file):
+    study = read_study(study_file(GOOD), ["adaptations.linear.draws=7", "pretraining.images=100"])
+    assert (study.adaptations["linear"].draws, study.pretraining.images) == (7, 100)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("    sizes:", "    size:", r"line 10.*adaptations\.linear\.size.*did you mean `sizes`"),
+        ("name: mine", "nmae: mine", r"did you mean `name`|name: is missing"),
+        ("[0.5, 1.0]", "[0, 1.0]", r"line 10.*share\.0.*greater than 0"),
+        ("[0.5, 1.0]", "[0.5, 1.5]", r"less than or equal to 1"),
+        ("[0.5, 1.0]", "half", r"list.*not 'half'"),
+        ("    spark: {}", "    sparkk: {}", r"sparkk.*spark"),
+        ("    spark: {}", "    spark: {mask_ration: 0.5}", r"mask_ration.*mask_ratio"),
+        ("  linear:", "  liner:", r"line 9.*did you mean `linear`"),
+        ("name: mine", "name: mine\nname: yours", r"line 2: `name` stands here twice"),
+        ("name: mine", "name: [", r"not readable as YAML"),
+        ("{images: lung, labels: lung/labels.csv}", "{images: lung}", r"either `images` and `labels`, or `phantom`"),
+        ("corpus: {dicom: [scans]}", "corpus: {task_images: [lnug]}", r"unknown task `lnug`; did you mean `lung`"),
+        ("corpus: {dicom: [scans]}", "", r"pre-training needs a corpus"),
+        ("name: mine", "name: mine\ninitialisations: [sprak]", r"unknown initialisation `sprak`; did you mean `spark`"),
+        ("    sizes:", "    settings: {learning_rate: 1}\n    sizes:", r"learning_rate"),
+        ("    sizes:", "    space: {weight_decay: {low: 2, high: 1}}\n    sizes:", r"low < high"),
+        ("    sizes:", "    draws: 0\n    sizes:", r"draws.*greater than 0"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_its_place(study_file, old, new, expected):
+    text = GOOD.replace(old, new, 1)
+    assert text != GOOD
+    with pytest.raises(InputRefused, match=expected) as refused:
+        read_study(study_file(text))
+    assert "\n" not in str(refused.value) and "study.yaml" in str(refused.value)
+
+
+def test_a_misspelt_preset_names_the_nearest():
+    with pytest.raises(InputRefused, match="did you mean `quickstart`"):
+        read_study("quikstart")
+
+
+@pytest.mark.parametrize("preset", sorted(p.stem for p in Path("study/presets").glob("*.yaml")))
+def test_every_preset_reads(preset):
+    assert read_study(preset).name == preset
