@@ -1,0 +1,32 @@
+"""The ledger: Parquet tables that hold everything which has happened in a study, and the only truth about it.
+
+A reader needs `frame` (one study) or `frames` (many); the driver `lock` and `Ledger`. `schemas` has the columns.
+"""
+
+from .check import Finding, check, set_aside
+from .commit import Ledger
+from .errors import Contradiction, Damaged, LedgerError, LockHeld, LockUnsupported, UnknownVersion
+from .lock import lock
+from .read import frame, frames
+from .schemas import STATUSES, TABLES, VERSION
+from .storage import Storage
+
+__all__ = [
+    "STATUSES",
+    "TABLES",
+    "VERSION",
+    "Contradiction",
+    "Damaged",
+    "Finding",
+    "Ledger",
+    "LedgerError",
+    "LockHeld",
+    "LockUnsupported",
+    "Storage",
+    "UnknownVersion",
+    "check",
+    "frame",
+    "frames",
+    "lock",
+    "set_aside",
+]

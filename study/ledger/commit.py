@@ -1,0 +1,176 @@
+"""Writing to a ledger: what belongs to a run first, then its row, which is the commit point."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from .errors import Contradiction, Damaged
+from .read import committed
+from .rows import Row, to_table
+from .schemas import COMMITTED, DEPENDENTS, TABLES
+from .segments import Tail, read, segments, write
+from .storage import TMP, Storage
+
+_CARRIES = {"trials": ("curves", "predictions"), "finals": DEPENDENTS, "pretraining": ()}
+_MAY_DIFFER = {"fingerprint", "started_at", "ended_at", "at", "seconds", "device_seconds"}
+
+
+class Ledger:
+    """A study's tables, open for writing by the one process that holds `lock(root)`.
+
+    Opening drops what an interrupted writer left: rows in curves, scores and predictions whose run was never committed.
+    Raises Damaged when a file that is needed for that cannot be read. `failpoint` is called with the name of each place
+    where a test may want this process to die.
+    """
+
+    def __init__(self, root: str | Path, *, failpoint: Callable[[str], None] = lambda name: None) -> None:
+        self._storage = Storage(root)
+        self._failpoint = failpoint
+        self._load()
+
+    def commit(
+        self,
+        table: str,
+        row: Row | Sequence[Row],
+        curves: Sequence[Row] = (),
+        predictions: Sequence[Row] = (),
+        scores: Sequence[Row] = (),
+    ) -> None:
+        """Store one run (or all rows of one pre-training run) with what belongs to it. Durable when it returns.
+
+        Raises ValueError for a row that the tables refuse or a key that is stored already, Contradiction for a key that
+        is stored with another fingerprint, OSError when the disk fails; then look at `keys` before trying again.
+        """
+        self._settle()
+        rows = to_table(table, [row] if isinstance(row, Mapping) else list(row))
+        given = {"curves": curves, "predictions": predictions, "scores": scores}
+        belongings = {name: to_table(name, given[name]) for name in DEPENDENTS if len(given[name])}
+        self._admit(table, rows)
+        _check_belongings(table, rows, belongings)
+
+        self._settled = False  # until the row is there: a failure half-way leaves rows behind that must go
+        for name, part in belongings.items():
+            self._tails[name].append(part)
+        self._failpoint("between-dependents-and-row")
+        self._tails[table].append(rows)
+        self._fingerprints[table].update(_fingerprints(rows))
+        self._settled = True
+
+    def append(self, table: str, rows: Sequence[Row]) -> int:
+        """Add rows to `rejects`, which has no keys, and return how many were new: a row that is there is left out."""
+        if table in COMMITTED or table in DEPENDENTS:
+            raise ValueError(f"{table}: rows of this table are stored by commit alone")
+        self._settle()
+        offered = to_table(table, rows).to_pylist()
+        stored = {tuple(row.values()) for row in self.rows(table)}
+        new = [dict(zip(TABLES[table].names, values, strict=True)) for values in _unseen(offered, stored)]
+        if new:
+            self._settled = False
+            self._tails[table].append(to_table(table, new))
+            self._settled = True
+        return len(new)
+
+    def rows(self, table: str) -> list[dict]:
+        """All rows of a table, read from disk and verified, as plain dicts in the order of commit."""
+        self._settle()
+        return committed(self._storage, table).to_dicts()
+
+    def keys(self, table: str) -> set[str]:
+        """The keys that are done, out of memory (a copy)."""
+        self._settle()
+        return set(self._fingerprints[table])
+
+    def __contains__(self, key: str) -> bool:
+        self._settle()
+        return any(key in stored for stored in self._fingerprints.values())
+
+    def _settle(self) -> None:
+        if not self._settled:
+            self._load()
+
+    def _load(self) -> None:
+        self._settled = False
+        for path in self._storage.list(TMP):
+            if ".parquet." in path:  # half a file of a writer that died: this one is alone
+                self._storage.remove(path)
+        self._fingerprints = {table: self._stored(table) for table in COMMITTED}
+        done = pa.array({key for stored in self._fingerprints.values() for key in stored}, pa.string())
+        for table in DEPENDENTS:
+            _drop_orphans(self._storage, table, done)
+        self._tails = {table: Tail(self._storage, table) for table in TABLES}
+        self._settled = True
+
+    def _stored(self, table: str) -> dict[str, str]:
+        stored: dict[str, str] = {}
+        for path in segments(self._storage, table):
+            found = read(self._storage, table, path, ["key", "fingerprint"])
+            new = _fingerprints(found)
+            if len(new) < found.num_rows or new.keys() & stored.keys():
+                where = self._storage.full(path)
+                raise Damaged(f"{where}: it holds a key twice, or one that an earlier file holds; set it aside")
+            stored |= new
+        return stored
+
+    def _admit(self, table: str, rows: pa.Table) -> None:
+        if table not in COMMITTED:
+            raise ValueError(f"{table}: commit takes rows of {', '.join(COMMITTED)}")
+        offered = _fingerprints(rows)
+        if not offered or len(offered) < rows.num_rows:
+            raise ValueError(f"{table}: no row, or two rows with one key")
+        for key, fingerprint in offered.items():
+            for other, stored in self._fingerprints.items():
+                if key not in stored:
+                    continue
+                if other == table and stored[key] != fingerprint:
+                    raise Contradiction(self._difference(table, key, rows))
+                raise ValueError(f"{table}: key {key} is stored in {other} already")
+
+    def _difference(self, table: str, key: str, rows: pa.Table) -> str:
+        stored = committed(self._storage, table).filter(pl.col("key") == key).to_dicts()[0]
+        offered = rows.filter(pc.equal(rows["key"], key)).to_pylist()[0]
+        differ = [name for name in stored if name not in _MAY_DIFFER and stored[name] != offered[name]]
+        shown = "; ".join(f"{name}: {_short(stored[name])} stored, {_short(offered[name])} offered" for name in differ)
+        return (
+            f"{self._storage.full(table)}: key {key} is stored with fingerprint {stored['fingerprint']}, offered with"
+            f" {offered['fingerprint']} ({shown or 'no column differs'}); what changed needs a study of another name"
+        )
+
+
+def _fingerprints(rows: pa.Table) -> dict[str, str]:
+    return dict(zip(rows["key"].to_pylist(), rows["fingerprint"].to_pylist(), strict=True))
+
+
+def _check_belongings(table: str, rows: pa.Table, belongings: dict[str, pa.Table]) -> None:
+    keys = set(rows["key"].to_pylist())
+    for name, part in belongings.items():
+        if name not in _CARRIES[table]:
+            raise ValueError(f"{table}: a row here carries no {name}")
+        strange = set(part["key"].to_pylist()) - keys
+        if strange:
+            raise ValueError(f"{name}: key {min(strange)} is not among the committed rows")
+        if table == "trials" and "test" in part["split"].to_pylist():
+            raise ValueError(f"{name}: a trial is judged on validation data and may hold nothing about the test set")
+
+
+def _drop_orphans(storage: Storage, table: str, done: pa.Array) -> None:
+    # All files, not the last alone: setting aside a damaged file of trials makes orphans of older rows. A file that
+    # loses every row is kept, empty, so that a reader who has listed the folder never finds one gone.
+    for path in segments(storage, table):
+        keys = read(storage, table, path, ["key"])["key"]
+        if not pc.all(pc.is_in(keys, value_set=done), min_count=0).as_py():
+            rows = read(storage, table, path)
+            write(storage, path, rows.filter(pc.is_in(rows["key"], value_set=done)))
+
+
+def _unseen(offered: list[dict], stored: set[tuple]) -> list[tuple]:
+    counted = Counter(tuple(row.values()) for row in offered)
+    return [values for values in counted if values not in stored]
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,51 @@
+"""One writer a study. The lock is the kernel's (flock): it ends with the process that holds it, however that dies."""
+
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from .errors import LockHeld, LockUnsupported
+from .storage import Storage
+
+LOCK = "lock"
+
+
+@contextmanager
+def lock(root: str | Path) -> Iterator[None]:
+    """Hold the study under `root` for writing.
+
+    Raises LockHeld, naming the holder where it is known, if any other `lock` on it is open, in this process or another;
+    LockUnsupported where the root is no local folder. The file stays behind: what it says counts only while locked.
+    """
+    storage = Storage(root)
+    if storage.local_root is None:
+        raise LockUnsupported(f"{root}: only a study in a local folder can be locked for writing; give a local folder")
+    storage.mkdirs()
+    handle = os.open(storage.local_root / LOCK, os.O_RDWR | os.O_CREAT, 0o666)  # closed in children that exec
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LockHeld(
+                f"{storage.root}: {_holder(handle)} is writing to this study; wait until it ends, or stop it"
+            ) from None
+        since = datetime.now(UTC).isoformat("T", "seconds")
+        holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, json.dumps(holder).encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _holder(handle: int) -> str:
+    try:
+        holder = json.loads(os.pread(handle, 4096, 0))
+        return f"process {holder['pid']} on {holder['host']} (since {holder['since']})"
+    except (ValueError, KeyError, TypeError):  # caught between taking the lock and signing it
+        return "another process"

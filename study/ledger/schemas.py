@@ -1,0 +1,117 @@
+"""The columns of every table: one schema a table, the same in every study, so that a glob over many studies just works.
+
+What a study does not use is null. `VERSION` stands in the metadata of every file and changes with any column.
+"""
+
+import pyarrow as pa
+
+VERSION = 1
+
+STATUSES = ("completed", "pruned", "failed_nan", "failed_oom", "failed_error", "timed_out")
+
+COMMITTED = ("pretraining", "trials", "finals")
+"""Tables whose rows are commit points: a key is done when its row is here."""
+
+DEPENDENTS = ("curves", "scores", "predictions")
+"""Tables whose rows belong to a trial or a final run, and count only once that is committed."""
+
+_TIME = pa.timestamp("us", tz="UTC")
+
+
+def _list(of: pa.DataType) -> pa.DataType:
+    return pa.list_(pa.field("element", of))  # the name that Parquet itself prescribes
+
+
+def _columns(kind: pa.DataType, names: str) -> list[tuple[str, pa.DataType]]:
+    return [(name, kind) for name in names.split()]
+
+
+_IDENTITY = [
+    *_columns(pa.string(), "key fingerprint study"),
+    *_columns(pa.int32(), "index"),
+    *_columns(pa.string(), "status"),
+]
+_FACTORS = [
+    *_columns(pa.string(), "initialisation"),
+    *_columns(pa.int32(), "pretrain_seed"),
+    *_columns(pa.string(), "task size_kind"),
+    *_columns(pa.float64(), "size_value"),
+    *_columns(pa.int32(), "n_train n_val n_patients"),
+    *_columns(pa.string(), "label_unit"),
+    *_columns(pa.int32(), "draw fold"),
+    *_columns(pa.string(), "adaptation validation length"),
+    *_columns(pa.float64(), "label_noise imbalance"),
+]
+_INPUTS = [
+    *_columns(pa.int64(), "seed"),
+    *_columns(pa.string(), "subset_hash split_hash encoder_hash corpus_hash"),
+]
+_SETTINGS = [
+    *_columns(pa.float64(), "hp_lr hp_weight_decay hp_head_lr hp_layer_decay hp_label_smoothing hp_dropout"),
+    *_columns(pa.float64(), "hp_augmentation"),
+    *_columns(pa.int32(), "hp_batch hp_release_epoch"),
+    *_columns(pa.string(), "settings"),
+]
+_COST = [
+    *_columns(pa.int32(), "epochs"),
+    *_columns(pa.int64(), "images"),
+    *_columns(pa.float64(), "seconds device_seconds"),
+    *_columns(pa.string(), "error"),
+    *_columns(_TIME, "started_at ended_at"),
+]
+_PROVENANCE = [
+    *_columns(pa.string(), "version commit python torch device"),
+    *_columns(pa.int32(), "threads"),
+    *_columns(pa.string(), "host_os"),
+]
+_RUN = _IDENTITY + _FACTORS + _INPUTS + _SETTINGS + _COST + _PROVENANCE
+
+_PRETRAINING = [
+    *_columns(pa.string(), "key fingerprint study method"),
+    *_columns(pa.int32(), "pretrain_seed"),
+    *_columns(pa.int64(), "step images views"),
+    *_columns(pa.float64(), "seconds device_seconds loss loss_over_trivial spread rank probe_knn probe_ridge lr"),
+    *_columns(pa.int32(), "world_size batch"),
+    *_columns(pa.string(), "device"),
+    *_columns(pa.int32(), "threads"),
+    *_columns(pa.string(), "settings corpus_hash encoder_hash version commit torch"),
+    *_columns(_TIME, "at"),
+]
+_CURVES = [
+    *_columns(pa.string(), "key"),
+    *_columns(pa.int32(), "epoch"),
+    *_columns(pa.int64(), "step"),
+    *_columns(pa.string(), "split metric"),
+    *_columns(pa.float64(), "value"),
+]
+_SCORES = [
+    *_columns(pa.string(), "key test_set corruption"),
+    *_columns(pa.int32(), "severity"),
+    *_columns(pa.string(), "unit metric"),
+    *_columns(pa.float64(), "value"),
+]
+_PREDICTIONS = [
+    *_columns(pa.string(), "key split test_set corruption"),
+    *_columns(pa.int32(), "severity"),
+    *_columns(pa.string(), "sample patient"),
+    *_columns(_list(pa.int8()), "labels"),
+    *_columns(_list(pa.float32()), "p"),
+]
+
+
+def _schema(table: str, columns: list[tuple[str, pa.DataType]]) -> pa.Schema:
+    return pa.schema(columns, metadata={"labelcurve.table": table, "labelcurve.version": str(VERSION)})
+
+
+TABLES: dict[str, pa.Schema] = {
+    table: _schema(table, columns)
+    for table, columns in {
+        "pretraining": _PRETRAINING,
+        "trials": [*_RUN, *_columns(pa.string(), "objective"), *_columns(pa.float64(), "score")],
+        "finals": [*_RUN, *_columns(pa.int32(), "search_budget selected_trial"), *_columns(pa.string(), "selection")],
+        "curves": _CURVES,
+        "scores": _SCORES,
+        "predictions": _PREDICTIONS,
+        "rejects": _columns(pa.string(), "digest reason series source"),
+    }.items()
+}
