@@ -1,0 +1,48 @@
+"""Where a worker computes: a GPU if there is one, else the CPU with a fixed number of threads. The code is the same
+for both."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+import torch
+from torch import Tensor, nn
+
+
+def choose() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def name(device: torch.device) -> str:
+    """What is written beside a result: the GPU's model, or "cpu"."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def autocast(device: torch.device) -> AbstractContextManager:
+    """bf16 where a GPU has it; never on the CPU, where it can be hundreds of times slower."""
+    if device.type == "cuda" and torch.cuda.is_bf16_supported():
+        return torch.autocast("cuda", dtype=torch.bfloat16)
+    return nullcontext()
+
+
+def place(module: nn.Module, device: torch.device) -> nn.Module:
+    return module.to(device, memory_format=torch.channels_last) if device.type == "cuda" else module.to(device)
+
+
+def hold(images: Tensor, device: torch.device) -> Tensor:
+    """Host memory that `send` copies from without waiting."""
+    return images.pin_memory() if device.type == "cuda" else images
+
+
+def send(images: Tensor, device: torch.device) -> Tensor:
+    return images.to(device, non_blocking=True)
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Torch with `count` threads, and as it was afterwards: the process goes on to other jobs."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
