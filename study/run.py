@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.report import write_report
-from cluster.session import ClusterUnavailable, session
+from cluster.session import ClusterUnavailable, Resources, session
 
 from study.acceptance import accept, accepted, check_accepted, planned
 from study.data.pseudonyms import PseudonymKey, find_key
-from study.errors import SurroundingsFailed
+from study.errors import InputRefused, SurroundingsFailed
 from study.failpoints import failpoint
 from study.features import make_features
 from study.grid import Grid, run_adaptation
-from study.ingest import Ingested, check_sources, ingest
-from study.ledger import Damaged, Ledger, LockHeld, lock
+from study.ingest import check_sources, ingest
+from study.ledger import Ledger, LedgerError, lock
 from study.narrator import narrator
 from study.plan import make_plan
 from study.pretraining import Encoders, check_weights_files
@@ -59,7 +59,10 @@ def run_study(
     try:
         with lock(str(root)):
             return _run(study, root, store or results / "store", address, key_file, run_job, say)
-    except (LockHeld, Damaged, ClusterUnavailable) as error:
+    except LedgerError as error:
+        refused = error.exit_code == InputRefused.exit_code
+        raise (InputRefused if refused else SurroundingsFailed)(str(error)) from None
+    except ClusterUnavailable as error:
         raise SurroundingsFailed(str(error)) from None
 
 
@@ -81,10 +84,11 @@ def _run(
     plan = make_plan(study, ingested.tasks)
     accept(root, study, plan)
     ledger = Ledger(str(root), failpoint=failpoint)
-    _keep_rejects(ledger, ingested)
+    ledger.append("rejects", [row for corpus in ingested.corpora for row in corpus.rejects])
     failpoint("plan-made")
     say(f"{len(plan.pretraining_runs)} pre-training runs, {len(plan.cells)} cells, results in {root}")
     with session(address, say=say) as resources:
+        slots = _slots(study, resources)
         encoders = Encoders(study, plan, root, ledger, ingested, say).make()
         features = make_features(study, plan, ingested.tasks, encoders, root=root, say=say)
         grid = Grid(
@@ -94,7 +98,7 @@ def _run(
             encoders=encoders,
             features=features,
             ledger=ledger,
-            slots=resources.slots(study.resources.trial.cpus, study.resources.trial.gpus),
+            slots=slots,
             run_job=run_job,
             say=say,
         )
@@ -111,15 +115,21 @@ def _run(
     return Outcome(report(root), failed)
 
 
+def _slots(study: Study, cluster: Resources) -> int:
+    """How many trials go on at once; refuses what the cluster could never place, which Ray would wait for for ever."""
+    asked = study.resources
+    for stage, slot, workers in (("pretraining", asked.pretraining, asked.pretraining.workers), ("trial", asked.trial, 1)):
+        for kind, wanted, there in (("cpus", slot.cpus, cluster.cpus), ("gpus", slot.gpus, cluster.gpus)):
+            if wanted * workers > there:
+                raise InputRefused(
+                    f"resources.{stage} asks for {wanted * workers:g} {kind} and there are {there}; "
+                    f"lower it with --set resources.{stage}.{kind}=..."
+                )
+    by_cpu = cluster.cpus // asked.trial.cpus
+    return min(by_cpu, int(cluster.gpus / asked.trial.gpus)) if asked.trial.gpus else by_cpu
+
+
 def _key(study: Study, key_file: Path | None, say: Callable[[str], None]) -> PseudonymKey | None:
     """Real patients need the user's key; phantoms have a public one of their own."""
     real = study.corpus.dicom or any(task.phantom is None for task in study.tasks.values())
     return find_key(key_file, make=True, say=say) if real else None
-
-
-def _keep_rejects(ledger: Ledger, ingested: Ingested) -> None:
-    known = {(row["source"], row["digest"]) for row in ledger.rows("rejects")}
-    rejects = [row for corpus in ingested.corpora for row in corpus.rejects]
-    new = [row for row in rejects if (row["source"], row["digest"]) not in known]
-    if new:
-        ledger.append("rejects", new)
