@@ -1,0 +1,137 @@
+"""Between Tune and the dealer: Tune asks the searcher what is next and tells the scheduler what workers report."""
+
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import cloudpickle
+from ray.exceptions import RayTaskError
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+
+from study.search.dealer import Dealer, OpenTrial
+from study.search.signals import HeldSignals
+from study.search.worker import describe, status_of
+
+
+class Flights:
+    """Which of Tune's trials is which of the dealer's, and the first error of ours, which Tune would wrap or swallow."""
+
+    def __init__(self, dealer: Dealer):
+        self.dealer = dealer
+        self.failure: BaseException | None = None
+        self._open: dict[str, OpenTrial] = {}
+        self._trials: dict[str, Trial] = {}
+
+    def next(self, trial_id: str) -> dict[str, Any] | str | None:
+        """What Tune shall run under this id: a configuration, nothing for now, or nothing any more."""
+        self.sweep()
+        if not self.dealer.left:
+            return Searcher.FINISHED
+        trial = self.dealer.deal()
+        if trial is None:
+            return None
+        self._open[trial_id] = trial
+        return {"cell": trial.cell, "settings": trial.settings, "seed": trial.seed}
+
+    def added(self, trial: Trial) -> None:
+        """A trial waits for a worker; one that waits for the second time has lost its first."""
+        if trial.trial_id in self._trials:
+            self.dealer.restart(self._open[trial.trial_id])
+        self._trials[trial.trial_id] = trial
+
+    def reported(self, trial: Trial, began: float, record: dict[str, Any]) -> bool:
+        """Take a record in; whether the trial has ended with it."""
+        open_trial = self._open[trial.trial_id]
+        open_trial.began(began)
+        try:
+            ended = self.dealer.take(open_trial, record)
+        except BaseException as error:
+            self.failure = error
+            raise
+        if ended:
+            self._forget(trial.trial_id)
+        return ended
+
+    def sweep(self) -> None:
+        """End the trials that Tune has given up: their workers died for the last time."""
+        for trial_id, open_trial in list(self._open.items()):
+            trial = self._trials.get(trial_id)
+            if trial is not None and trial.status == Trial.ERROR:
+                error = last_error(trial)
+                try:
+                    self.dealer.end(open_trial, status_of(error), error=error)
+                except BaseException as failure:
+                    self.failure = failure
+                    raise
+                self._forget(trial_id)
+
+    def kill_workers(self) -> None:
+        """End what is running now, rather than at the end of its epoch."""
+        for trial_id in self._open:
+            trial = self._trials.get(trial_id)
+            if trial is not None and trial.temporary_state.ray_actor is not None:
+                ray.kill(trial.temporary_state.ray_actor)
+
+    def _forget(self, trial_id: str) -> None:
+        del self._open[trial_id], self._trials[trial_id]
+
+
+def last_error(trial: Trial) -> str:
+    """Why Tune gave a trial up, as one line."""
+    if trial.pickled_error_file is None:
+        return "TuneError: the worker could not be used again"
+    error = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
+    return describe(error.cause if isinstance(error, RayTaskError) and error.cause is not None else error)
+
+
+class Proposals(Searcher):
+    """Hands Tune what the dealer deals. The ledger is its only state: what Tune saves of it is empty."""
+
+    def __init__(self, flights: Flights):
+        super().__init__()
+        self._flights = flights
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        return self._flights.next(trial_id)
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        pass  # Tune swallows what is raised here, so a trial ends with its last record or in a sweep
+
+    def save(self, checkpoint_path: str) -> None:
+        pass
+
+    def restore(self, checkpoint_path: str) -> None:
+        raise NotImplementedError("a search goes on from its ledger")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+class Judge(FIFOScheduler):
+    """Stops a trial when the dealer says that it has ended, and everything when a signal came."""
+
+    def __init__(self, flights: Flights, signals: HeldSignals):
+        super().__init__()
+        self._flights = flights
+        self._signals = signals
+
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        self._flights.added(trial)
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        began, record = result["message"]
+        return TrialScheduler.STOP if self._flights.reported(trial, began, record) else TrialScheduler.CONTINUE
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
+        """Called at every step of Tune's loop, and nothing that it raises is swallowed."""
+        try:
+            self._signals.check()
+        except Exception:
+            self._flights.kill_workers()
+            raise
+        return super().choose_trial_to_run(tune_controller)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}

@@ -1,0 +1,119 @@
+"""The search on Ray Tune: one Tuner over all cells, where a searcher and a scheduler only pass on what the dealer decides."""
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import tune
+from ray.tune.experiment import Trial
+
+from study.search.adapters import Flights, Judge, Proposals
+from study.search.cells import CellStudy, Past, Pruning, Space
+from study.search.dealer import Dealer, SearchCell, TrialDone
+from study.search.quiet import quiet_tune
+from study.search.signals import HeldSignals
+from study.search.worker import RunJob, records
+
+CRASH_RETRIES = 1
+THREAD_SECONDS = "120"
+
+
+def search(
+    cells: Sequence[SearchCell],
+    space: Space,
+    *,
+    seed_of: Callable[[str, int], int],
+    history: Mapping[str, Sequence[Past]],
+    commit: Callable[[TrialDone], None],
+    run_job: RunJob,
+    pruning: Pruning,
+    cpus: float,
+    gpus: float,
+    slots: int,
+    folder: Path,
+    say: Callable[[str], None],
+    random_trials: int = 5,
+) -> None:
+    """Spend what is left of every cell's budget, at most ``slots`` trials at a time on ``cpus`` and ``gpus`` each.
+
+    ``history`` holds a cell's ended trials in the order of their index; what they leave of its budget is run here. The first
+    ``random_trials`` of a cell are drawn at random, the others by Optuna's TPE. ``commit`` is called in this process once for each
+    trial, at its end; what it raises ends the search and is raised here. Whatever fails in a trial is the trial's status, and a trial
+    whose worker died is run once more. The same trials come out whatever ends first and wherever an earlier search was cut off.
+
+    ``run_job`` yields a record an epoch, the last with a ``result``. Tune's own files lie in ``folder/tune`` and are gone afterwards.
+    SIGINT and SIGTERM end the search between two commits, and are then handed on to the handlers that were set before.
+    """
+    studies = {
+        cell.id: CellStudy(
+            cell.budget,
+            space,
+            history.get(cell.id, ()),
+            seed_of=lambda index, cell=cell.id: seed_of(cell, index),  # type: ignore[misc]
+            pruning=pruning,
+            random_trials=random_trials,
+        )
+        for cell in cells
+    }
+
+    def commit_and_say(done: TrialDone) -> None:
+        commit(done)
+        score = "" if done.score is None else f" {done.score:.4f}"
+        say(f"cell {done.cell} trial {done.index + 1}/{studies[done.cell].budget}: {done.status}{score}")
+
+    dealer = Dealer(studies, slots=slots, commit=commit_and_say)
+    if not dealer.left:
+        return
+    jobs = {cell.id: ray.put(cell.job) for cell in cells if studies[cell.id].started < cell.budget}
+    files = folder.resolve() / "tune"
+    shutil.rmtree(files, ignore_errors=True)
+    with HeldSignals() as signals, quiet_tune(pending=slots):
+        flights = Flights(dealer)
+        trainable = tune.with_parameters(run_trial, jobs=jobs, run_job=run_job)
+        tuner = tune.Tuner(
+            tune.with_resources(trainable, {"cpu": cpus, "gpu": gpus}),
+            tune_config=tune.TuneConfig(
+                search_alg=Proposals(flights),
+                scheduler=Judge(flights, signals),
+                num_samples=dealer.left,
+                reuse_actors=True,
+                trial_dirname_creator=trial_folder,
+            ),
+            run_config=tune.RunConfig(
+                name="search",
+                storage_path=str(files),
+                verbose=0,
+                failure_config=tune.FailureConfig(max_failures=CRASH_RETRIES),
+            ),
+        )
+        try:
+            tuner.fit()
+            flights.sweep()
+        except Exception:
+            if flights.failure is None:
+                raise
+        finally:
+            shutil.rmtree(files, ignore_errors=True)
+        if flights.failure is not None:
+            raise flights.failure
+
+
+def run_trial(config: dict[str, Any], jobs: dict[str, ray.ObjectRef], run_job: RunJob) -> None:
+    """One trial on a worker: pass on its job's records until Tune stops it, which it does at the last one."""
+    # An actor waits this long for the thread of a stopped trial before the next one; giving up would lose the next.
+    os.environ["TUNE_FUNCTION_THREAD_TIMEOUT_S"] = THREAD_SECONDS
+    began = time.time()
+    job = {**ray.get(jobs[config["cell"]]), "settings": config["settings"], "seed": config["seed"]}
+    with closing(records(run_job, job)) as stream:  # type: ignore[type-var]
+        for record in stream:
+            tune.report({"message": [began, record]})  # in a list, since Tune flattens dicts
+
+
+def trial_folder(trial: Trial) -> str:
+    """A short name for a trial's folder."""
+    return trial.trial_id
