@@ -17,7 +17,7 @@ from study.jobs import final_job
 from study.ledger import frame
 from study.plan import Cell
 from study.records import curve_rows, prediction_rows, run_row, score_rows
-from study.search import Past, SearchCell, TrialDone, search
+from study.search import Past, Pruning, SearchCell, TrialDone, search
 from study.select import select
 from trainables import adaptations
 
@@ -27,7 +27,7 @@ def search_stage(grid: Grid, adaptation: str, *, root: Path, folder: Path) -> No
     study = grid.study
     asked = study.adaptations[adaptation]
     cells = {cell.id: cell for cell in grid.plan.of(adaptation) if cell.searched}
-    space = {name: dimension.model_dump() for name, dimension in (asked.space or {}).items()}
+    space = {name: dimension.model_dump(exclude_none=True) for name, dimension in (asked.space or {}).items()}
     space = space or adaptations.get(adaptation).space
     history = _history(grid, list(cells.values()), list(space), root)
     total, done = sum(cell.trials for cell in cells.values()), sum(map(len, history.values()))
@@ -54,7 +54,7 @@ def search_stage(grid: Grid, adaptation: str, *, root: Path, folder: Path) -> No
         commit=commit,
         run_job=grid.run_job,
         epochs=asked.epochs,
-        pruning=asked.pruning,
+        pruning=Pruning(asked.pruning.enabled, asked.pruning.startup_trials, asked.pruning.warmup_epochs),
         cpus=study.resources.trial.cpus,
         gpus=study.resources.trial.gpus,
         slots=grid.slots,

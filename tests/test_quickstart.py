@@ -1,0 +1,79 @@
+"""The whole way on the phantom, once undisturbed and once killed at every stage."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from study.ledger import frame
+
+SMALL = [
+    "pretraining.images=320",
+    "pretraining.methods={spark: {decoder_width: 32}}",
+    "pretraining.checkpoint_every=2",
+    "pretraining.log_every=2",
+    "corpus.phantom.patients=6",
+    "tasks.finding.phantom.labelled_patients=60",
+    "adaptations.full.epochs=2",
+    "adaptations.full.draws=1",
+    "adaptations.full.sizes={share: [1.0]}",
+    "adaptations.linear.draws=2",
+    "adaptations.linear.trials=3",
+]
+TIMES = ["seconds", "device_seconds", "started_at", "ended_at", "at"]
+
+
+def command(results: Path) -> list[str]:
+    settings = [word for setting in SMALL for word in ("--set", setting)]
+    return [sys.executable, "-m", "labelcurve", "run", "quickstart", *settings, "--results", str(results)]
+
+
+def run(results: Path, failpoint: str = "") -> subprocess.CompletedProcess:
+    return subprocess.run(
+        command(results),
+        env={**os.environ, "LABELCURVE_FAILPOINT": failpoint},
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
+
+
+def kill_at_first_checkpoint(results: Path) -> int:
+    driver = subprocess.Popen(command(results), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 200
+    while driver.poll() is None and time.monotonic() < deadline:
+        if list(results.glob("quickstart/train/*/checkpoint_*/*")):
+            driver.send_signal(signal.SIGKILL)
+        time.sleep(0.05)
+    return driver.wait()
+
+
+def what_was_done(root: Path, table: str) -> pl.DataFrame:
+    return frame(str(root), table).drop(TIMES, strict=False).sort(pl.all().exclude("labels", "p"))
+
+
+@pytest.mark.timeout(900)
+def test_killed_at_every_stage_equals_undisturbed(tmp_path):
+    undisturbed = run(tmp_path / "whole")
+    assert undisturbed.returncode == 0, undisturbed.stdout + undisturbed.stderr
+    report = Path(undisturbed.stdout.splitlines()[-1])
+    assert report.is_file() and "<html" in report.read_text()[:2000]
+
+    killed = tmp_path / "killed"
+    assert kill_at_first_checkpoint(killed) == -signal.SIGKILL
+    for failpoint in ("pretraining-weights-written", "trial-ended:2", "between-dependents-and-row:3", "final-ended:2"):
+        done = run(killed, failpoint)
+        assert done.returncode == -signal.SIGKILL, f"{failpoint} was never passed: {done.stdout}{done.stderr}"
+    resumed = run(killed)
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    for table in ("pretraining", "trials", "finals", "curves", "scores", "predictions"):
+        whole, again = (what_was_done(folder / "quickstart", table) for folder in (tmp_path / "whole", killed))
+        assert whole.height > 0 and whole.equals(again), table
+    encoder = Path("quickstart/encoders/spark-0.safetensors")
+    assert (tmp_path / "whole" / encoder).read_bytes() == (killed / encoder).read_bytes()
+    assert not pl.read_parquet(tmp_path / "whole" / "quickstart" / "trials" / "*.parquet").is_empty()
