@@ -16,7 +16,7 @@ from study.search.worker import describe, status_of
 
 
 class Flights:
-    """Which of Tune's trials is which of the dealer's, and the first error of ours, which Tune would wrap or swallow."""
+    """Which of Tune's trials is which of the dealer's, and the error of ours that Tune would wrap."""
 
     def __init__(self, dealer: Dealer):
         self.dealer = dealer

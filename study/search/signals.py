@@ -10,10 +10,10 @@ class Interrupted(Exception):
 
 
 class HeldSignals:
-    """In its block the first SIGINT or SIGTERM is only noted; ``check`` then raises, and the block hands the signal on when left.
+    """In its block the first SIGINT or SIGTERM is only noted; ``check`` then raises, and the block's end hands it on.
 
-    The handlers from before are back by then, so whoever set them decides how the process ends. A second signal goes to them at once.
-    Does nothing outside the main thread, where Python delivers no signals.
+    The handlers from before are back by then, so whoever set them decides how the process ends. A second signal goes to
+    them at once. Does nothing outside the main thread, where Python delivers no signals.
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class HeldSignals:
         self._restore()
         if self._held is not None and kind in (None, Interrupted):
             signal.raise_signal(self._held)
-            raise SystemExit(128 + self._held)  # a handler that returned must not make an interrupted search look complete
+            raise SystemExit(128 + self._held)  # the handler returned; what was interrupted must not look complete
         return False
 
     def _hold(self, number: int, frame: FrameType | None) -> None:
