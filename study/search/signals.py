@@ -6,7 +6,7 @@ from types import FrameType
 
 
 class Interrupted(Exception):
-    """A held signal asks for the end; raised by ``HeldSignals.check`` and swallowed by its ``with`` block."""
+    """A held signal asks for the end; raised by ``HeldSignals.check``."""
 
 
 class HeldSignals:
@@ -30,12 +30,11 @@ class HeldSignals:
         if self._held is not None:
             raise Interrupted(signal.Signals(self._held).name)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         self._restore()
         if self._held is not None and kind in (None, Interrupted):
             signal.raise_signal(self._held)
             raise SystemExit(128 + self._held)  # the handler returned; what was interrupted must not look complete
-        return False
 
     def _hold(self, number: int, frame: FrameType | None) -> None:
         self._held = number
