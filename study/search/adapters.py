@@ -16,7 +16,7 @@ from study.search.worker import describe, status_of
 
 
 class Flights:
-    """Which of Tune's trials is which of the dealer's, and the first error of ours, which Tune would wrap or swallow."""
+    """Which of Tune's trials is which of the dealer's, and the error of ours that Tune would wrap."""
 
     def __init__(self, dealer: Dealer):
         self.dealer = dealer
@@ -24,7 +24,7 @@ class Flights:
         self._open: dict[str, OpenTrial] = {}
         self._trials: dict[str, Trial] = {}
 
-    def next(self, trial_id: str) -> dict[str, Any] | str | None:
+    def next(self, trial_id: str) -> Any:
         """What Tune shall run under this id: a configuration, nothing for now, or nothing any more."""
         self.sweep()
         if not self.dealer.left:
@@ -93,7 +93,7 @@ class Proposals(Searcher):
         super().__init__()
         self._flights = flights
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+    def suggest(self, trial_id: str) -> Any:
         return self._flights.next(trial_id)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:

@@ -1,7 +1,8 @@
 """One Optuna study a cell, rebuilt from what has ended before each proposal.
 
-Proposal i of a cell is a pure function of its seed and of the trials 0..i-1 of that cell, and a prune is one of the reports so far and
-of those trials. A search that goes on after a crash, a trial that is tried again and an undisturbed search therefore share one path.
+Proposal i of a cell is a pure function of its seed and of the trials 0..i-1 of that cell, and a prune is one of the
+reports so far and of those trials. A search that goes on after a crash, a trial that runs again and an undisturbed
+search therefore share one path.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -20,7 +21,7 @@ STATES = {"completed": TrialState.COMPLETE, "pruned": TrialState.PRUNED}
 
 @dataclass(frozen=True)
 class Pruning:
-    """Optuna's median rule: stop a trial whose best score so far lies below the median of the completed trials at that epoch.
+    """Optuna's median rule: stop a trial whose best score so far is below the completed trials' median at that epoch.
 
     ``n_startup_trials`` completed trials are awaited first, and no trial is stopped before epoch ``n_warmup_steps``.
     """
@@ -38,7 +39,7 @@ class Pruning:
 
 @dataclass(frozen=True)
 class Past:
-    """An ended trial as the ledger keeps it: what was tried, how it ended, its final score and its ``(epoch, score)`` reports."""
+    """An ended trial as the ledger keeps it; ``reports`` are its ``(epoch, score)`` pairs."""
 
     settings: dict[str, Any]
     status: str

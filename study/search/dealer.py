@@ -1,4 +1,4 @@
-"""Who is next, and what becomes of it: deals trials evenly over the cells and turns what workers say into committed trials.
+"""Who is next, and what becomes of it: trials dealt evenly over the cells, and committed when they end.
 
 Knows nothing of Ray, so that the order in which things end can be played through in a test.
 """
@@ -14,7 +14,7 @@ from study.search.cells import CellStudy, Past
 
 @dataclass(frozen=True)
 class SearchCell:
-    """A cell to search: its id, how many trials it may spend in all, and the job of a trial without ``settings`` and ``seed``."""
+    """A cell to search: its id, the trials it may spend in all, and a trial's job without ``settings`` and ``seed``."""
 
     id: str
     budget: int
@@ -23,7 +23,11 @@ class SearchCell:
 
 @dataclass
 class TrialDone:
-    """An ended trial. ``score`` is that of a completed trial's last epoch and None for any other; ``reports`` holds every epoch's."""
+    """An ended trial.
+
+    ``score`` is that of a completed trial's last epoch and None for any other; ``reports`` holds every epoch's.
+    ``curves`` are rows of epoch, step, split, metric and value.
+    """
 
     cell: str
     index: int
@@ -64,7 +68,8 @@ class OpenTrial:
 class Dealer:
     """Deals at most ``slots`` trials at a time, one a cell, and commits each when it ends.
 
-    A cell may start a trial only while no cell with budget left has started fewer, so started trials differ by one at most.
+    A cell may start a trial only while no cell with budget left has started fewer, so that started trials differ by
+    one at most.
     """
 
     def __init__(self, studies: dict[str, CellStudy], *, slots: int, commit: Callable[[TrialDone], None]):

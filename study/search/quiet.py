@@ -11,16 +11,13 @@ ENVIRONMENT = {
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "RAY_AIR_NEW_OUTPUT": "0",  # the newer output prints its tables even at verbosity 0
     "TUNE_GLOBAL_CHECKPOINT_S": str(10**9),  # a resumed search reads the ledger, never a snapshot
-    # Epochs that end within a tenth of a second come in one message; a longer epoch is judged before the next begins.
-    "TUNE_RESULT_BUFFER_LENGTH": "1000",
-    "TUNE_RESULT_BUFFER_MIN_TIME_S": "0.1",
-    "TUNE_RESULT_BUFFER_MAX_TIME_S": "0.1",
+    "TUNE_RESULT_BUFFER_LENGTH": "1",  # an epoch is judged before the next begins
 }
 
 
 @contextmanager
 def quiet_tune(*, pending: int) -> Iterator[None]:
-    """Tune's settings for a search with ``pending`` trials waiting for a worker at most; all is as before afterwards."""
+    """Tune's settings for a search with at most ``pending`` trials waiting for a worker; undone afterwards."""
     settings = {**ENVIRONMENT, "TUNE_MAX_PENDING_TRIALS_PG": str(pending)}
     before = {name: os.environ.get(name) for name in settings}
     loggers = [logging.getLogger(name) for name in ("ray.tune", "ray.train", "ray.air")]

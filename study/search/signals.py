@@ -6,14 +6,14 @@ from types import FrameType
 
 
 class Interrupted(Exception):
-    """A held signal asks for the end; raised by ``HeldSignals.check`` and swallowed by its ``with`` block."""
+    """A held signal asks for the end; raised by ``HeldSignals.check``."""
 
 
 class HeldSignals:
-    """In its block the first SIGINT or SIGTERM is only noted; ``check`` then raises, and the block hands the signal on when left.
+    """In its block the first SIGINT or SIGTERM is only noted; ``check`` then raises, and the block's end hands it on.
 
-    The handlers from before are back by then, so whoever set them decides how the process ends. A second signal goes to them at once.
-    Does nothing outside the main thread, where Python delivers no signals.
+    The handlers from before are back by then, so whoever set them decides how the process ends. A second signal goes to
+    them at once. Does nothing outside the main thread, where Python delivers no signals.
     """
 
     def __init__(self) -> None:
@@ -30,12 +30,11 @@ class HeldSignals:
         if self._held is not None:
             raise Interrupted(signal.Signals(self._held).name)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         self._restore()
         if self._held is not None and kind in (None, Interrupted):
             signal.raise_signal(self._held)
-            raise SystemExit(128 + self._held)  # a handler that returned must not make an interrupted search look complete
-        return False
+            raise SystemExit(128 + self._held)  # the handler returned; what was interrupted must not look complete
 
     def _hold(self, number: int, frame: FrameType | None) -> None:
         self._held = number

@@ -1,4 +1,4 @@
-"""The search on Ray Tune: one Tuner over all cells, where a searcher and a scheduler only pass on what the dealer decides."""
+"""The search on Ray Tune: one Tuner over all cells."""
 
 import os
 import shutil
@@ -41,13 +41,15 @@ def search(
 ) -> None:
     """Spend what is left of every cell's budget, at most ``slots`` trials at a time on ``cpus`` and ``gpus`` each.
 
-    ``history`` holds a cell's ended trials in the order of their index; what they leave of its budget is run here. The first
-    ``random_trials`` of a cell are drawn at random, the others by Optuna's TPE. ``commit`` is called in this process once for each
-    trial, at its end; what it raises ends the search and is raised here. Whatever fails in a trial is the trial's status, and a trial
-    whose worker died is run once more. The same trials come out whatever ends first and wherever an earlier search was cut off.
+    ``history`` holds a cell's ended trials in the order of their index; what they leave of its budget is run here.
+    The first ``random_trials`` of a cell are drawn at random, the others by Optuna's TPE. ``commit`` is called in this
+    process once for each trial, at its end; what it raises ends the search and is raised here. Whatever fails in a
+    trial is the trial's status, and a trial whose worker died is run once more. The same trials come out whatever ends
+    first and wherever an earlier search was cut off.
 
-    ``run_job`` yields a record an epoch, the last with a ``result``. Tune's own files lie in ``folder/tune`` and are gone afterwards.
-    SIGINT and SIGTERM end the search between two commits, and are then handed on to the handlers that were set before.
+    ``run_job`` yields a record an epoch, the last with a ``result``. Tune's own files lie in ``folder/tune`` and are
+    gone afterwards. SIGINT and SIGTERM end the search between two commits and are then handed on to the handlers that
+    were set before. Raises ``ValueError`` for a space with impossible bounds.
     """
     studies = {
         cell.id: CellStudy(
