@@ -1,7 +1,8 @@
 """A classifier: an encoder and a linear head, how it is optimised, and what it predicts."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import cast
 
 import numpy as np
 import torch
@@ -20,12 +21,14 @@ class Classifier(nn.Module):
     weights, the probabilities stay calibrated. `generator` feeds the head's weights and, later, dropout.
     """
 
+    encoder: nn.Module
+
     def __init__(
         self, encoder: nn.Module, labels: Sequence[int], classes: int, *, dropout: float, generator: torch.Generator
     ) -> None:
         super().__init__()
         self.encoder, self.dropout, self.generator = encoder, dropout, generator
-        self.head = nn.utils.skip_init(nn.Linear, encoder.num_features, classes)
+        self.head = nn.utils.skip_init(nn.Linear, cast(int, encoder.num_features), classes)
         counts = torch.bincount(torch.as_tensor(labels), minlength=classes) + CLASS_COUNT_PRIOR
         with torch.no_grad():
             self.head.weight.normal_(0, 0.01, generator=generator)
@@ -51,7 +54,8 @@ def parameter_groups(
     The head's rate is lr * head_lr; the encoder's block at depth d of D has lr * layer_decay^(D - d), the block next
     to the head being d = D - 1 (Clark et al. 2020, arXiv 2003.10555). Vectors (biases, norms) have no weight decay.
     """
-    depths = group_parameters(model.encoder, model.encoder.group_matcher(coarse=False), reverse=True)
+    matcher = cast(Callable[..., dict], model.encoder.group_matcher)
+    depths = group_parameters(model.encoder, matcher(coarse=False), reverse=True)
     parameters = [("head", 1, lr * head_lr, each) for each in model.head.parameters()]
     below_head = max(depths.values()) + 1
     for name, each in model.encoder.named_parameters():

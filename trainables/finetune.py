@@ -72,7 +72,7 @@ class FineTuning:
         )
         self.model = device.place(model, self.device)
         rates = {name: settings[name] for name in ("lr", "head_lr", "layer_decay", "weight_decay")}
-        self.optimizer = torch.optim.AdamW(parameter_groups(self.model, **rates))
+        self.optimizer = torch.optim.AdamW(parameter_groups(self.model, **rates), fused=True)
         self.train = device.hold(encoders.job_images(job, job["train"]), self.device)
         self.val = device.hold(encoders.job_images(job, job["val"]), self.device)
         self.labels = torch.as_tensor(job["train_labels"], device=self.device)

@@ -111,7 +111,8 @@ def features(
 def write_features(job: Mapping[str, Any], path: str | os.PathLike[str]) -> dict[str, str]:
     """Compute `features` for a job's encoder and images and leave them at `path` (.npy) whole or not at all.
 
-    The job's backbone, encoder, images, image_size, window, threads and seed are read. Returns {"uri", "digest"}.
+    The job's backbone, encoder, images, image_size, window, threads and (for no encoder) seed are read. Returns
+    {"uri", "digest"}.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -142,5 +143,11 @@ def read_features(ref: Mapping[str, str]) -> np.ndarray:
 
 def _job_features(job: Mapping[str, Any]) -> np.ndarray:
     return features(
-        job["encoder"], job["backbone"], job["images"], job["image_size"], job["window"], job["threads"], job["seed"]
+        job["encoder"],
+        job["backbone"],
+        job["images"],
+        job["image_size"],
+        job["window"],
+        job["threads"],
+        job["seed"] if job["encoder"] is None else 0,
     )

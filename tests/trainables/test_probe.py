@@ -1,12 +1,14 @@
 import hashlib
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from trainables import adaptations, encoders, probe
+from study.data import cache
+from trainables import adaptations, backbones, encoders, probe
 
 
 def records_of(job):
@@ -66,6 +68,16 @@ def test_stored_features_give_the_same_record_as_the_encoder(trial, tmp_path):
     assert ref["digest"] == hashlib.sha256((tmp_path / "deep" / "features.npy").read_bytes()).hexdigest()
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["features.npy"]
     assert records_of({**job, "features": ref}) == records_of(job)
+
+
+def test_features_under_given_weights_need_no_seed(trial, tmp_path, monkeypatch):
+    backbones.save(encoders.encoder("test_resnet", None, seed=1), tmp_path / "encoder.safetensors", {})
+    monkeypatch.setattr(cache, "local", lambda ref: Path(ref["uri"]))
+    job = trial(encoder={"uri": str(tmp_path / "encoder.safetensors"), "digest": "00"})
+    del job["seed"]
+    given = probe.read_features(probe.write_features(job, tmp_path / "given.npy"))
+    fresh = probe.read_features(probe.write_features(trial(seed=1), tmp_path / "fresh.npy"))
+    assert (given == fresh).all()
 
 
 def test_features_that_were_altered_are_named(trial, tmp_path):
