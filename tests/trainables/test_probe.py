@@ -1,0 +1,129 @@
+import hashlib
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+
+from study.data import cache
+from trainables import adaptations, backbones, encoders, probe
+
+
+def records_of(job):
+    found = list(probe.run(job))
+    for record in found:
+        record["result"].pop("seconds"), record["result"].pop("device_seconds")
+    return found
+
+
+def sample(count=60, size=20, classes=3, seed=0):
+    generator = np.random.default_rng(seed)
+    labels = np.arange(count) % classes
+    return (generator.normal(size=(count, size)) + labels[:, None] * 0.3).astype(np.float32), labels.tolist()
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_agrees_with_scikit_learn(classes):
+    features, labels = sample(classes=classes)
+    scaled = (features - features.mean(0)) / features.std(0)
+    # scikit-learn sums the losses where ours takes their mean; of two classes it penalises one vector, ours its two
+    # halves.
+    strength = 1 / (0.05 * len(labels)) * (2 if classes == 2 else 1)
+    theirs = LogisticRegression(C=strength, tol=1e-8, max_iter=5000).fit(scaled, labels).predict_proba(scaled)
+    ours = probe.Probe(features, labels, classes, weight_decay=0.05).predict(features)
+    assert np.abs(ours - theirs).max() < 1e-3
+
+
+def test_constant_features_are_harmless():
+    features, labels = sample()
+    padded = np.concatenate([features, np.full((len(features), 2), 0.1, np.float32)], 1)
+    other = padded.copy()
+    other[:, -2:] += 100  # what was constant in training varies later
+    plain = probe.Probe(features, labels, 3, weight_decay=0.1).predict(features)
+    assert np.allclose(probe.Probe(padded, labels, 3, weight_decay=0.1).predict(other), plain, atol=1e-6)
+
+
+def test_a_larger_penalty_pulls_towards_the_class_shares():
+    features, labels = sample(classes=2)
+    spread = [probe.Probe(features, labels, 2, weight_decay=w).predict(features)[:, 1].std() for w in (0.01, 1, 1e4)]
+    assert spread[0] > spread[1] > spread[2] and spread[2] < 1e-3
+
+
+def test_one_record_above_chance_and_repeatable_to_the_bit(trial):
+    first = records_of(trial())
+    assert first == records_of(trial())
+    (record,) = first
+    assert (record["epoch"], record["images"], record["result"]["epochs"]) == (1, 48, 1) and record["step"] > 1
+    assert record["score"] > 0.8
+    assert [curve[:2] for curve in record["curves"]] == [["train", "loss"], ["val", "auc"], ["val", "log_loss"]]
+    assert record["result"]["scores"] == record["result"]["predictions"] == []
+
+
+def test_stored_features_give_the_same_record_as_the_encoder(trial, tmp_path):
+    job = trial()
+    ref = probe.write_features(job, tmp_path / "deep" / "features.npy")
+    assert probe.read_features(ref).shape == (96, 96) and probe.read_features(ref).dtype == np.float32
+    assert ref["digest"] == hashlib.sha256((tmp_path / "deep" / "features.npy").read_bytes()).hexdigest()
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["features.npy"]
+    assert records_of({**job, "features": ref}) == records_of(job)
+
+
+def test_features_under_given_weights_need_no_seed(trial, tmp_path, monkeypatch):
+    backbones.save(encoders.encoder("test_resnet", None, seed=1), tmp_path / "encoder.safetensors", {})
+    monkeypatch.setattr(cache, "local", lambda ref: Path(ref["uri"]))
+    job = trial(encoder={"uri": str(tmp_path / "encoder.safetensors"), "digest": "00"})
+    del job["seed"]
+    given = probe.read_features(probe.write_features(job, tmp_path / "given.npy"))
+    fresh = probe.read_features(probe.write_features(trial(seed=1), tmp_path / "fresh.npy"))
+    assert (given == fresh).all()
+
+
+def test_features_that_were_altered_are_named(trial, tmp_path):
+    ref = probe.write_features(trial(), tmp_path / "features.npy")
+    (tmp_path / "features.npy").write_bytes(b"something else")
+    with pytest.raises(ValueError, match="features.npy"):
+        records_of(trial(features=ref))
+
+
+def test_a_final_run_scores_the_test_set_and_keeps_every_prediction(trial, test_set):
+    result = records_of(trial(test=test_set))[-1]["result"]
+    assert dict((name, value) for _, _, name, value in result["scores"])["auc"] > 0.7
+    assert [row[1] for row in result["predictions"]] == list(range(48, 72)) + test_set["rows"]
+
+
+def test_the_encoder_is_bit_identical_afterwards_and_a_change_is_caught(trial, monkeypatch):
+    job = trial()
+    made = encoders.encoder("test_resnet", None, seed=1)
+    before = encoders.state_hash(made)
+    monkeypatch.setattr(encoders, "encoder", lambda *args, **kwargs: made)
+    records_of(job)
+    assert encoders.state_hash(made) == before
+
+    def leaky(module, pixels, where):
+        module.train()
+        with torch.no_grad():
+            return module(pixels)
+
+    monkeypatch.setattr(encoders, "embed", leaky)
+    with pytest.raises(RuntimeError, match="not frozen"):
+        records_of(job)
+
+
+def test_a_subset_of_four_images_and_no_validation(trial):
+    (record,) = records_of(trial(train=[0, 1, 2, 3], val=[]))
+    assert record["score"] is None and record["curves"][0][:2] == ["train", "loss"]
+
+
+def test_settings_of_another_adaptation_are_refused(trial):
+    with pytest.raises(ValueError, match="adaptation linear has no setting 'lr'; nearest: 'weight_decay'"):
+        records_of(trial(settings={"lr": 0.1}))
+    assert list(adaptations.get("linear").defaults) == ["weight_decay"] == list(probe.DEFAULTS)
+
+
+def test_a_fit_takes_a_fraction_of_a_second():
+    features, labels = sample(500, 512, 2)
+    started = time.perf_counter()
+    probe.Probe(features, labels, 2, weight_decay=0.1)
+    assert time.perf_counter() - started < 2
