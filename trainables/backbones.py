@@ -1,0 +1,80 @@
+"""Encoders: timm networks with one input channel and no classifier, and the files that hold their weights."""
+
+import difflib
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+SHOWN = 3
+"""How many names of each kind a refusal lists."""
+
+
+def build(name: str) -> nn.Module:
+    """timm's `name` with random weights: (B, 1, H, W) -> (B, num_features).
+
+    Raises ValueError with the nearest name for one that timm does not have.
+    """
+    if not timm.is_model(name):
+        near = difflib.get_close_matches(name, timm.list_models(), n=1)
+        hint = f"; the nearest name is '{near[0]}'" if near else ""
+        raise ValueError(f"backbone: timm has no network called '{name}'{hint}")
+    return timm.create_model(name, pretrained=False, in_chans=1, num_classes=0)
+
+
+def save(module: nn.Module, path: str | Path, meta: Mapping[str, Any]) -> None:
+    """Write the weights as safetensors under timm's names; `meta` goes into the file's header as strings."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
+    save_file(tensors, path, metadata={key: str(value) for key, value in meta.items()})
+
+
+def load(module: nn.Module, path: str | Path) -> None:
+    """Put the weights of a safetensors or torch file into `module`, every name and shape of it and no other.
+
+    Raises ValueError naming the file and what does not fit. Nothing is unpickled but tensors.
+    """
+    weights, wanted = _read(Path(path)), module.state_dict()
+    missing = [name for name in wanted if name not in weights]
+    foreign = [name for name in weights if name not in wanted]
+    if missing or foreign:
+        parts = [f"lacks {_some(missing)}"] * bool(missing) + [f"has in excess {_some(foreign)}"] * bool(foreign)
+        raise ValueError(f"{path}: the weights do not fit the network: the file {' and '.join(parts)}")
+    for name, tensor in wanted.items():
+        if weights[name].shape != tensor.shape:
+            raise ValueError(
+                f"{path}: the weights do not fit the network: '{name}' is {tuple(weights[name].shape)} "
+                f"in the file and {tuple(tensor.shape)} in the network"
+            )
+    module.load_state_dict(weights, strict=True)
+
+
+def check_weights(path: str | Path, backbone: str) -> None:
+    """Raise ValueError, as `load` does, unless the file's weights fit the backbone."""
+    load(build(backbone), path)
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise ValueError(f"{path}: there is no such weights file")
+    try:
+        weights = load_file(path) if path.suffix == ".safetensors" else _read_torch(path)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, KeyError) as error:
+        raise ValueError(f"{path}: not a weights file ({str(error).splitlines()[0]})") from error
+    if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
+        raise ValueError(f"{path}: not a weights file (it must hold a dictionary of tensors)")
+    return weights
+
+
+def _read_torch(path: Path) -> Any:
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(f"'{name}'" for name in names[:SHOWN])
+    return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"

@@ -1,0 +1,94 @@
+"""The self-supervised methods: one file each in this folder, found by its name.
+
+Nothing here imports torch, so a study can be checked where no method can run. A method's file defines, at its top level,
+one `class Settings(BaseModel, extra="forbid")` that uses pydantic and the standard library alone, and one class
+under `@register`.
+"""
+
+import ast
+import difflib
+import functools
+import importlib
+import pkgutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+T = TypeVar("T")
+
+_CLASSES: dict[str, type] = {}
+
+
+def names() -> list[str]:
+    """All methods, sorted."""
+    found = (module.name for module in pkgutil.iter_modules(__path__))
+    return sorted(name for name in found if name != "base" and not name.startswith("_"))
+
+
+def register(cls: type[T]) -> type[T]:
+    """Class decorator: makes the class the method that its file is named after."""
+    _CLASSES[cls.__module__.rpartition(".")[2]] = cls
+    return cls
+
+
+def get(name: str) -> Any:
+    """The method's class (`trainables.methods.base.Method`); imports torch."""
+    _check_name(name)
+    importlib.import_module(f"{__name__}.{name}")
+    return _CLASSES[name]
+
+
+@functools.cache
+def settings_class(name: str) -> type[BaseModel]:
+    """The method's `Settings`, executed out of its parsed source without importing the file, hence without torch."""
+    _check_name(name)
+    path = Path(__path__[0]) / f"{name}.py"
+    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    wanted = [node for node in tree.body if _is_plain_import(node) or _is_settings(node)]
+    scope: dict[str, Any] = {"__name__": f"{__name__}.{name}"}
+    exec(compile(ast.Module(wanted, type_ignores=[]), str(path), "exec"), scope)
+    return scope["Settings"]
+
+
+def validate_settings(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """All settings of the method with their defaults filled in, as plain JSON values.
+
+    Raises ValueError with one line for an unknown method, an unknown key (with the nearest name), a wrong type or value.
+    """
+    model = settings_class(name)
+    try:
+        return model.model_validate(dict(settings)).model_dump(mode="json")
+    except ValidationError as refused:
+        error = refused.errors()[0]
+    key = ".".join(str(part) for part in error["loc"])
+    where = f"pretraining.methods.{name}" + (f".{key}" if key else "")
+    if error["type"] == "extra_forbidden":
+        raise ValueError(f"{where}: unknown setting{_nearest(key, list(model.model_fields))}")
+    raise ValueError(f"{where}: {error['msg'][0].lower()}{error['msg'][1:]}, but it is {error['input']!r}")
+
+
+def _check_name(name: str) -> None:
+    if name not in names():
+        raise ValueError(f"pretraining.methods: unknown method '{name}'{_nearest(name, names())}")
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"; the nearest name is '{near[0]}'" if near else f"; known are {', '.join(known)}"
+
+
+def _is_settings(node: ast.stmt) -> bool:
+    return isinstance(node, ast.ClassDef) and node.name == "Settings"
+
+
+def _is_plain_import(node: ast.stmt) -> bool:
+    if isinstance(node, ast.ImportFrom):
+        modules = [node.module or ""]
+    elif isinstance(node, ast.Import):
+        modules = [alias.name for alias in node.names]
+    else:
+        return False
+    return all(module.partition(".")[0] in sys.stdlib_module_names | {"pydantic"} for module in modules)

@@ -1,0 +1,102 @@
+"""SparK: masked image modelling for CNNs (Tian et al. 2023, "Designing BERT for Convolutional Networks", arXiv 2301.03580)."""
+
+from typing import Any
+
+import torch
+from pydantic import BaseModel, Field
+from torch import Generator, Tensor, nn
+from torch.nn import functional
+
+from trainables import optim
+from trainables import views as view
+from trainables.methods import register
+from trainables.methods._spark_decoder import Decoder
+from trainables.methods._sparse import sparsify, spread_mask, visible
+from trainables.methods.base import Method, Output
+
+PATCH = 32
+EPSILON = 1e-6
+
+
+class Settings(BaseModel, extra="forbid"):
+    """Defaults are the published ones; `warmup` is 40 of 1,600 epochs."""
+
+    mask_ratio: float = Field(0.6, gt=0, lt=1)
+    decoder_width: int = Field(768, ge=32, multiple_of=32)
+    base_lr: float = Field(2e-4, gt=0, description="learning rate at a batch of 256")
+    warmup: float = Field(0.025, ge=0, lt=1, description="share of the budget")
+    weight_decay: float = Field(0.04, ge=0)
+    weight_decay_end: float = Field(0.2, ge=0)
+    clip: float = Field(5.0, gt=0)
+    crop_scale: tuple[float, float] = (0.67, 1.0)
+    horizontal_flip: float = Field(0.5, ge=0, le=1)
+
+
+@register
+class SparK(Method):
+    """Hides 32x32 patches and learns to predict their normalised pixels from what is visible."""
+
+    def __init__(self, backbone: Any, settings: Settings, *, image_size: int, batch: int) -> None:
+        check_image_size(image_size)
+        super().__init__(sparsify(backbone), settings, image_size=image_size, batch=batch)
+        levels = [level["reduction"] for level in backbone.feature_info]
+        self.indices = [levels.index(stride) for stride in (4, 8, 16, 32)]
+        channels = [backbone.feature_info[index]["num_chs"] for index in reversed(self.indices)]
+        self.decoder = Decoder(channels, settings.decoder_width)
+        self.clip_norm = settings.clip
+
+    def views(self, images: Tensor, generator: Generator) -> tuple[Tensor, ...]:
+        images = view.random_resized_crop(images, generator, size=self.image_size, scale=self.settings.crop_scale)
+        return (view.flip(images, generator, horizontal=self.settings.horizontal_flip),)
+
+    def mask(self, count: int, generator: Generator) -> Tensor:
+        """(count, 1, f, f), true where visible; the same number in every image, at least one visible and one hidden."""
+        side = self.image_size // PATCH
+        keep = min(max(round(side**2 * (1 - self.settings.mask_ratio)), 1), side**2 - 1)
+        order = torch.rand(count, side**2, generator=generator).argsort(1)
+        return (order < keep).view(count, 1, side, side)
+
+    def encode(self, images: Tensor, mask: Tensor) -> list[Tensor]:
+        """The maps at strides 32, 16, 8, 4; hidden positions are zero."""
+        with visible(mask):
+            maps = self.backbone.forward_intermediates(
+                images * spread_mask(mask, images.shape), indices=self.indices, intermediates_only=True
+            )
+        return maps[::-1]
+
+    def forward(self, views: tuple[Tensor, ...], *, progress: float, generator: Generator) -> Output:
+        (images,) = views
+        mask = self.mask(len(images), generator).to(images.device)
+        maps = self.encode(images, mask)
+        loss, trivial = reconstruction_loss(images, self.decoder(maps, mask), mask)
+        seen = maps[0].detach().sum((2, 3)) / spread_mask(mask, maps[0].shape).sum((2, 3))
+        return Output(loss, float(trivial), seen, views=1)
+
+    def optimizer(self) -> torch.optim.Optimizer:
+        return optim.make("lamb", optim.parameter_groups(self), betas=(0.9, 0.95))
+
+    def schedule(self, progress: float) -> dict[str, float]:
+        s, peak = self.settings, self.settings.base_lr * self.batch / 256
+        rate = optim.warmup_cosine(progress, peak=peak, warmup=s.warmup, first=0.005 * peak, last=0.001 * peak)
+        return {"lr": rate, "weight_decay": optim.cosine(progress, s.weight_decay, s.weight_decay_end)}
+
+
+def check_image_size(size: int) -> None:
+    if size % PATCH or size < 2 * PATCH:
+        raise ValueError(f"spark: image_size must be a multiple of {PATCH} and at least {2 * PATCH}, but it is {size}")
+
+
+def reconstruction_loss(images: Tensor, predicted: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean squared error on pixels normalised in each patch, over hidden patches; and that of predicting the mean.
+
+    The second, the loss's trivial value, is 1 (but for Bessel's correction) times the share of hidden patches that are not flat.
+    """
+    target, guess = _patches(images), _patches(predicted.to(images.dtype))  # full precision under autocast
+    target = (target - target.mean(-1, keepdim=True)) / (target.var(-1, keepdim=True) + EPSILON).sqrt()
+    hidden = ~mask.flatten(1)
+    return functional.mse_loss(guess[hidden], target[hidden]), target[hidden].square().mean()
+
+
+def _patches(images: Tensor) -> Tensor:
+    """(B, 1, 32f, 32f) -> (B, f * f, 1024), row by row."""
+    return nn.functional.unfold(images, PATCH, stride=PATCH).transpose(1, 2)

@@ -1,0 +1,56 @@
+"""Optimizers, their parameter groups, and schedules that are pure functions of progress in [0, 1]."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import torch
+from timm.optim import Lamb, Lars
+from torch import nn
+
+Name = Literal["sgd", "adamw", "lamb", "lars"]
+
+
+def cosine(progress: float, first: float, last: float) -> float:
+    """Half a cosine from `first` at progress 0 to `last` at 1."""
+    return last + (first - last) * 0.5 * (1 + math.cos(math.pi * min(max(progress, 0.0), 1.0)))
+
+
+def warmup_cosine(progress: float, *, peak: float, warmup: float, first: float = 0.0, last: float = 0.0) -> float:
+    """A straight line from `first` to `peak` over the share `warmup` of the budget, then a cosine to `last` at 1."""
+    if progress < warmup:
+        return first + (peak - first) * progress / warmup
+    return cosine((progress - warmup) / (1 - warmup), peak, last) if warmup < 1 else peak
+
+
+def parameter_groups(module: nn.Module, *, decay_all: bool = False) -> list[dict[str, Any]]:
+    """The trained parameters in a group that weight decay acts on and one, norms and biases, that it spares.
+
+    `decay_all` puts everything into the first, as methods published with plain SGD do.
+    """
+    trained = [p for p in module.parameters() if p.requires_grad]
+    decayed = [p for p in trained if decay_all or p.ndim > 1]
+    spared = [p for p in trained if not (decay_all or p.ndim > 1)]
+    groups = [{"params": decayed, "decay": True}, {"params": spared, "decay": False}]
+    return [group for group in groups if group["params"]]
+
+
+def make(name: Name, groups: list[dict[str, Any]], *, momentum: float = 0.9, betas: tuple[float, float] = (0.9, 0.999)):
+    """An optimizer over `groups`; the rate and weight decay come from `apply` before every step.
+
+    LAMB clips nothing by itself: a method says what its gradients are clipped to.
+    """
+    if name == "sgd":
+        return torch.optim.SGD(groups, lr=0.0, momentum=momentum)
+    if name == "lars":
+        return Lars(groups, lr=0.0, momentum=momentum)
+    if name == "adamw":
+        return torch.optim.AdamW(groups, lr=0.0, betas=betas, weight_decay=0.0)
+    return Lamb(groups, lr=0.0, betas=betas, weight_decay=0.0, max_grad_norm=None)
+
+
+def apply(optimizer: torch.optim.Optimizer, values: Mapping[str, float]) -> None:
+    """Set `lr` and `weight_decay` in every group; groups that are spared keep a decay of 0."""
+    for group in optimizer.param_groups:
+        group["lr"] = values["lr"]
+        group["weight_decay"] = values["weight_decay"] if group["decay"] else 0.0
