@@ -1,0 +1,71 @@
+"""Whether the runs had been trained long enough, from their recorded curves."""
+
+import polars as pl
+
+from .frames import FACTORS, Study, compared
+
+TOLERANCE = 0.05
+"""A cell has levelled where the last fifth of its epochs changes the training loss by less than this share of its fall."""
+
+LOSSES = ("loss", "log_loss")
+LEVELLED_SCHEMA = {
+    "task": pl.String, "adaptation": pl.String, "cells": pl.Int32, "epochs": pl.Int32, "last_fifth": pl.Float64,
+    "share_levelled": pl.Float64, "verdict": pl.String,
+}  # fmt: skip
+
+
+def chosen_curves(study: Study) -> pl.DataFrame:
+    """task, adaptation, cell, epoch, split, metric, value of each compared cell's selected trial.
+
+    A cell set by defaults has no trial: its first final run's curve stands in, where it is stored.
+    """
+    finals = compared(study.finals).finals
+    searched = finals.filter(pl.col("selection") == "search").select(*FACTORS, index="selected_trial").unique()
+    trials = study.trials.select("key", "index", *FACTORS)
+    chosen = trials.join(searched, on=[*FACTORS, "index"], how="semi", nulls_equal=True)
+    unsearched = finals.filter(pl.col("selection") != "search").sort("index").unique(FACTORS, keep="first")
+    runs = pl.concat([chosen, unsearched.select(chosen.columns)]).select("task", "adaptation", cell="key")
+    return runs.join(study.curves, left_on="cell", right_on="key").sort("task", "adaptation", "cell", "epoch")
+
+
+def train_loss(curves: pl.DataFrame) -> pl.DataFrame:
+    """The rows of the training loss, by whichever of its names the study recorded."""
+    rows = curves.filter(pl.col("split") == "train")
+    for name in LOSSES:
+        if (rows["metric"] == name).any():
+            return rows.filter(pl.col("metric") == name)
+    return rows.clear()
+
+
+def levelled(curves: pl.DataFrame) -> pl.DataFrame:
+    """One row per task x adaptation of `chosen_curves`, with the columns of LEVELLED_SCHEMA.
+
+    last_fifth: median over cells of (loss at four fifths of the epochs - loss at the end) / (first - lowest loss).
+    """
+    rows = []
+    loss = train_loss(curves)
+    for (task, adaptation), every in curves.group_by(["task", "adaptation"], maintain_order=True):
+        changes = []
+        for _, cell in loss.filter(task=task, adaptation=adaptation).group_by("cell", maintain_order=True):
+            if len(cell) >= 5:
+                changes.append(_last_fifth(cell["value"].to_list()))
+        row = {"task": task, "adaptation": adaptation, "cells": every["cell"].n_unique(), "epochs": every["epoch"].max()}
+        rows.append(row | _verdict(changes, int(every["epoch"].n_unique())))
+    return pl.DataFrame(rows, schema=LEVELLED_SCHEMA)
+
+
+def _last_fifth(values: list[float]) -> float:
+    fall = values[0] - min(values)
+    before = values[len(values) - 1 - max(len(values) // 5, 1)]
+    return (before - values[-1]) / fall if fall > 0 else float("inf")
+
+
+def _verdict(changes: list[float], epochs: int) -> dict:
+    if not changes:
+        verdict = "fitted in one step" if epochs == 1 else "too few recorded epochs to say"
+        return {"last_fifth": None, "share_levelled": None, "verdict": verdict}
+    series = pl.Series(changes)
+    share = float((series.abs() < TOLERANCE).mean())
+    verdict = "levelled" if share >= 0.5 else "not levelled: more epochs may change the scores"
+    finite = series.filter(series.is_finite())
+    return {"last_fifth": finite.median(), "share_levelled": share, "verdict": verdict}
