@@ -97,7 +97,8 @@ def _assign(values: dict, assignment: str) -> None:
 
 
 def _one_line(error: ValidationError, values: dict, lines: dict[tuple, int], source: str) -> str:
-    first = error.errors(include_url=False)[0]
+    # A misspelt key makes two errors, one unknown and one missing; the unknown one says more.
+    first = min(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
     at = tuple(part for part in first["loc"] if part != "[key]")
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":

@@ -76,11 +76,11 @@ class Pretraining(Strict):
 class Range(Strict):
     """One dimension of a search space: a range ``low``..``high``, or ``choices``."""
 
+    choices: list[int | float | str] | None = None
     low: float | None = None
     high: float | None = None
     log: bool = False
     int: bool = False
-    choices: list[float | int | str] | None = None
 
     @model_validator(mode="after")
     def _range_or_choices(self) -> "Range":
