@@ -39,6 +39,8 @@ def _column(table: str, field: pa.Field, values: list) -> pa.Array:
         raise ValueError(f"{table}.status: {set(values) - set(STATUSES)} not among {', '.join(STATUSES)}")
     if pa.types.is_timestamp(field.type) and any(isinstance(v, datetime) and v.tzinfo is None for v in values):
         raise ValueError(f"{table}.{field.name}: a time without a zone")
+    if pa.types.is_integer(field.type) and any(isinstance(v, float) and not v.is_integer() for v in values):
+        raise ValueError(f"{table}.{field.name} ({field.type}): a fraction")  # which pyarrow would cut off in silence
     try:
         return pa.array(values, field.type)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:

@@ -1,0 +1,45 @@
+"""What every test stands on: a quiet machine of its own, one Ray, and the real images where they are at hand."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Before anything imports numpy or torch, and inherited by each process that a test starts.
+os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MPLBACKEND="Agg")
+for variable in ("RAY_ADDRESS", "LABELCURVE_FAILPOINT", "LABELCURVE_PSEUDONYM_KEY"):
+    os.environ.pop(variable, None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Caches and keys of the tests lie in a folder of their own; the user's are neither read nor written."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        fonts = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "matplotlib"
+        patch.setenv("MPLCONFIGDIR", os.environ.get("MPLCONFIGDIR", str(fonts)))
+        patch.setenv("HOME", str(home))
+        patch.setenv("XDG_CONFIG_HOME", str(home / ".config"))
+        patch.setenv("LABELCURVE_CACHE", str(home / "cache"))
+        yield home
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[None]:
+    """A private Ray with two CPUs, shared by all tests that ask for it."""
+    from cluster.session import session
+
+    with session(None, cpus=2, say=lambda line: None):
+        yield
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real CT images: $LABELCURVE_TEST_DATA, or ``../shared/data`` beside the checkout."""
+    folder = Path(os.environ.get("LABELCURVE_TEST_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"needs real images in {folder}; set LABELCURVE_TEST_DATA")
+    return folder.resolve()

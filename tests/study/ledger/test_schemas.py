@@ -1,0 +1,38 @@
+"""What others rely on when they name a column."""
+
+import subprocess
+import sys
+
+import pyarrow as pa
+import pytest
+
+from study.ledger import STATUSES, TABLES
+from study.ledger.schemas import COMMITTED, DEPENDENTS
+
+
+def test_trials_and_finals_share_their_columns_but_for_what_only_one_of_them_can_know():
+    trials, finals = set(TABLES["trials"].names), set(TABLES["finals"].names)
+    assert trials - finals == {"objective", "score"}
+    assert finals - trials == {"search_budget", "selected_trial", "selection"}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_name_means_one_type_wherever_it_stands_and_every_file_says_its_version(table):
+    for other in TABLES.values():
+        for field in other:
+            if field.name in TABLES[table].names:
+                assert TABLES[table].field(field.name).type == field.type
+    assert TABLES[table].metadata == {b"labelcurve.table": table.encode(), b"labelcurve.version": b"1"}
+
+
+def test_every_row_that_belongs_to_a_run_says_to_which():
+    assert {table for table, schema in TABLES.items() if "key" in schema.names} == {*COMMITTED, *DEPENDENTS}
+    assert {table for table, schema in TABLES.items() if "fingerprint" in schema.names} == set(COMMITTED)
+    assert TABLES["trials"].field("started_at").type == pa.timestamp("us", tz="UTC")
+    assert STATUSES == ("completed", "pruned", "failed_nan", "failed_oom", "failed_error", "timed_out")
+
+
+def test_reading_a_ledger_imports_neither_torch_nor_ray_nor_anything_else_of_ours():
+    code = "import sys, study.ledger; print(*[m for m in sys.modules if m.split('.')[0] in {'torch', 'ray', 'study'}])"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert [name for name in loaded if name != "study" and not name.startswith("study.ledger")] == []
