@@ -8,7 +8,7 @@ from pathlib import Path
 
 from study.data import phantom
 from study.data.corpus import Corpus, ingest_corpus
-from study.data.pseudonyms import PseudonymKey
+from study.data.pseudonyms import PHANTOM_KEY, PseudonymKey
 from study.data.tasks import FrozenTask, freeze_task, preview_task
 from study.errors import InputRefused
 from study.keys import digest
@@ -58,7 +58,7 @@ def ingest(study: Study, *, store: Path, key: PseudonymKey | None, say: Callable
     tasks = {}
     for name, task in study.tasks.items():
         source = _with_phantom(task, store)
-        of = phantom.KEY if task.phantom else key
+        of = PHANTOM_KEY if task.phantom else key
         tasks[name] = freeze_task(name, source, store=store, key=of, seed=study.seed, say=say)
     corpora = []
     if study.pretraining.methods:
@@ -66,7 +66,7 @@ def ingest(study: Study, *, store: Path, key: PseudonymKey | None, say: Callable
             corpora.append(ingest_corpus(folder, store=store, key=key, say=say))
         if study.corpus.phantom:
             folder = _phantom(study.corpus.phantom, store, "corpus", phantom.write_corpus)
-            corpora.append(ingest_corpus(folder, store=store, key=phantom.KEY, say=say))
+            corpora.append(ingest_corpus(folder, store=store, key=PHANTOM_KEY, say=say))
     return Ingested(corpora, tasks)
 
 
