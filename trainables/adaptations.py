@@ -94,7 +94,7 @@ ADAPTATIONS: dict[str, Adaptation] = {
     "linear": Adaptation(
         "linear",
         "trainables.probe",
-        {"weight_decay": Hyperparameter(0.1, 0, search={"low": 1e-4, "high": 1e2, "log": True})},
+        {"weight_decay": Hyperparameter(1.0, 0, search={"low": 1e-3, "high": 1e2, "log": True})},
     ),
 }
 

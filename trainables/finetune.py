@@ -29,8 +29,9 @@ SETTLING_IMAGES = 128
 def run(job: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Train on `job["train"]` and yield a record an epoch; the weights of the last epoch are the ones judged.
 
-    All randomness comes from `job["seed"]` through generators of its own, so the process can go on to another job.
-    Raises ValueError for settings or rows that make no sense, FloatingPointError when the loss is no longer finite.
+    The encoder sees pixels in [0, 1], as in pre-training. All randomness comes from `job["seed"]` through generators
+    of its own, so the process can go on to another job. Raises ValueError for settings or rows that make no sense,
+    FloatingPointError when the loss is no longer finite.
     """
     settings = adaptations.get("full").resolve(job["settings"])
     records.check(job)

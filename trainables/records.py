@@ -40,6 +40,8 @@ def check(job: Mapping[str, Any]) -> None:
             raise ValueError(f"{split}: {len(rows)} rows, but {len(labels)} labels")
         if any(not 0 <= label < job["classes"] for label in labels):
             raise ValueError(f"{split}: a label lies outside 0..{job['classes'] - 1}")
+    if job["epochs"] < 1:
+        raise ValueError(f"training needs 1 epoch or more, got {job['epochs']}")
     if len(job["train"]) < 2:
         raise ValueError(f"training needs 2 images or more, got {len(job['train'])}")
 

@@ -194,6 +194,19 @@ def test_impossible_settings_are_refused_with_the_nearest_name(trial, settings, 
         next(finetune.run(trial(settings=settings)))
 
 
+def test_batch_norm_is_judged_with_the_statistics_of_the_training_images(trial):
+    job = trial(train=list(range(8)), settings={"augmentation": 0.0})
+    tuning = finetune.FineTuning(job, adaptations.get("full").resolve(job["settings"]))
+    tuning.epoch(1)
+    tuning.settle()
+    norm, stem = tuning.model.encoder.conv1[1], tuning.model.encoder.conv1[0]
+    with torch.inference_mode():
+        seen = stem(tuning.train[tuning.settling])
+    assert torch.allclose(norm.running_mean, seen.mean((0, 2, 3)), atol=1e-6)
+    assert torch.allclose(norm.running_var, seen.var((0, 2, 3)), rtol=1e-4)
+    assert norm.momentum == 0.1
+
+
 def test_one_training_image_is_refused(trial):
     with pytest.raises(ValueError, match="2 images or more"):
         next(finetune.run(trial(train=[0])))
