@@ -125,13 +125,17 @@ class Judge(FIFOScheduler):
         return TrialScheduler.STOP if self._flights.reported(trial, began, record) else TrialScheduler.CONTINUE
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
-        """Called at every step of Tune's loop, and nothing that it raises is swallowed."""
+        """End everything once a signal came. Tune calls this at every step and swallows nothing that it raises.
+
+        Prefers no trial: Tune would give a free worker to the trial that already has one on its way, throw that one
+        away and start another for the next trial, over and over while trials are shorter than a worker's start.
+        """
         try:
             self._signals.check()
         except Exception:
             self._flights.kill_workers()
             raise
-        return super().choose_trial_to_run(tune_controller)
+        return None
 
     def __getstate__(self) -> dict[str, Any]:
         return {}

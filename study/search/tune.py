@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def search(
             cell.budget,
             space,
             history.get(cell.id, ()),
-            seed_of=lambda index, cell=cell.id: seed_of(cell, index),  # type: ignore[misc]
+            seed_of=partial(seed_of, cell.id),
             pruning=pruning,
             random_trials=random_trials,
         )
@@ -71,6 +72,8 @@ def search(
     dealer = Dealer(studies, slots=slots, commit=commit_and_say)
     if not dealer.left:
         return
+    if not any(fits(node, cpus, gpus) for node in ray.nodes()):
+        say(f"no node of the cluster has {cpus:g} CPUs and {gpus:g} GPUs for a trial; waiting for one")
     jobs = {cell.id: ray.put(cell.job) for cell in cells if studies[cell.id].started < cell.budget}
     files = folder.resolve() / "tune"
     shutil.rmtree(files, ignore_errors=True)
@@ -114,6 +117,12 @@ def run_trial(config: dict[str, Any], jobs: dict[str, ray.ObjectRef], run_job: R
     with closing(records(run_job, job)) as stream:  # type: ignore[type-var]
         for record in stream:
             tune.report({"message": [began, record]})  # in a list, since Tune flattens dicts
+
+
+def fits(node: dict[str, Any], cpus: float, gpus: float) -> bool:
+    """Whether a node, as Ray lists it, could hold a trial."""
+    has = node["Resources"]
+    return node["Alive"] and has.get("CPU", 0) >= cpus and has.get("GPU", 0) >= gpus
 
 
 def trial_folder(trial: Trial) -> str:

@@ -5,6 +5,7 @@ import random
 from pathlib import Path
 
 import pytest
+
 from study.search import CellStudy, Past, Pruning
 from study.search.dealer import Dealer
 from study.search.worker import records, status_of
