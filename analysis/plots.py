@@ -37,7 +37,7 @@ def style(initialisation: str, among: Iterable[str]) -> tuple[str, str]:
 
 
 def learning_curves(table: pl.DataFrame, *, metric: str = "auc") -> Figure:
-    """Score against realised labels on a log axis from the label-efficiency table: a column a task, a row an adaptation."""
+    """Score against realised labels on a log axis of the label-efficiency table: tasks by adaptations."""
     table = table.filter(pl.col("metric") == metric)
     tasks, adaptations = _names(table, "task"), _names(table, "adaptation")
     with matplotlib.rc_context(_RC):
@@ -46,7 +46,7 @@ def learning_curves(table: pl.DataFrame, *, metric: str = "auc") -> Figure:
             for j, task in enumerate(tasks):
                 panel = table.filter(task=task, adaptation=adaptation)
                 _curves(axes[i][j], panel, _names(table, "initialisation"), metric)
-                axes[i][j].set_title(f"{task}, {_adapted(adaptation)}")
+                axes[i][j].set_title(f"{task}, {adapted(adaptation)}")
                 _size_ticks(axes[i][j], table.filter(task=task)["n_labels"].unique().sort().to_list())
                 if i == len(adaptations) - 1:
                     axes[i][j].set_xlabel("labelled images, training and validation")
@@ -67,7 +67,7 @@ def _curves(ax: Axes, panel: pl.DataFrame, inits: list[str], metric: str) -> Non
             continue
         colour, marker = style(init, inits)
         x = rows["n_labels"].to_numpy() * 1.045 ** (k - (len(inits) - 1) / 2)
-        ax.plot(x, rows["mean"], color=colour, lw=1.8, zorder=3, label=init)
+        ax.plot(x, rows["mean"], marker=marker, ms=6, color=colour, lw=1.8, zorder=3, label=init)
         for at, row in zip(x, rows.iter_rows(named=True), strict=True):
             known = row["low"] is not None
             if known:
@@ -76,7 +76,7 @@ def _curves(ax: Axes, panel: pl.DataFrame, inits: list[str], metric: str) -> Non
 
 
 def training_curves(curves: pl.DataFrame, *, metric: str = "auc") -> Figure | None:
-    """Validation score above, training loss below, against the epoch; median and quartiles over cells. None if no curves."""
+    """Validation score above, training loss below, by epoch: median and quartiles over cells. None without curves."""
     several = curves.filter(pl.col("epoch").n_unique().over("task", "adaptation") > 1)
     panels = several.select("task", "adaptation").unique(maintain_order=True).rows()
     if not panels:
@@ -88,7 +88,7 @@ def training_curves(curves: pl.DataFrame, *, metric: str = "auc") -> Figure | No
             score = own.filter(split="val", metric=metric)
             _quartiles(axes[0][j], score, "#0072B2")
             _quartiles(axes[1][j], train_loss(own), "#5c6670")
-            axes[0][j].set_title(f"{task}, {_adapted(adaptation)}")
+            axes[0][j].set_title(f"{task}, {adapted(adaptation)}")
             axes[1][j].set_xlabel("epoch")
             for ax in (axes[0][j], axes[1][j]):
                 ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -167,5 +167,6 @@ def _names(table: pl.DataFrame, column: str) -> list[str]:
     return sorted(table[column].unique().to_list(), key=lambda name: (name != "scratch", name))
 
 
-def _adapted(adaptation: str) -> str:
+def adapted(adaptation: str) -> str:
+    """An adaptation's name in words."""
     return {"full": "full fine-tuning", "linear": "linear probe"}.get(adaptation, adaptation)

@@ -5,7 +5,7 @@ import polars as pl
 from .frames import FACTORS, Study, compared
 
 TOLERANCE = 0.05
-"""A cell has levelled where the last fifth of its epochs changes the training loss by less than this share of its fall."""
+"""A cell has levelled where its last fifth of epochs changes the training loss by less than this share of its fall."""
 
 LOSSES = ("loss", "log_loss")
 LEVELLED_SCHEMA = {
@@ -49,8 +49,8 @@ def levelled(curves: pl.DataFrame) -> pl.DataFrame:
         for _, cell in loss.filter(task=task, adaptation=adaptation).group_by("cell", maintain_order=True):
             if len(cell) >= 5:
                 changes.append(_last_fifth(cell["value"].to_list()))
-        row = {"task": task, "adaptation": adaptation, "cells": every["cell"].n_unique(), "epochs": every["epoch"].max()}
-        rows.append(row | _verdict(changes, int(every["epoch"].n_unique())))
+        size = {"cells": every["cell"].n_unique(), "epochs": every["epoch"].max()}
+        rows.append({"task": task, "adaptation": adaptation} | size | _verdict(changes, int(every["epoch"].n_unique())))
     return pl.DataFrame(rows, schema=LEVELLED_SCHEMA)
 
 

@@ -1,5 +1,8 @@
 """The label-efficiency table holds numbers that can be worked out by hand."""
 
+import dataclasses
+
+import polars as pl
 import pytest
 
 from analysis.curves import TABLE_SCHEMA, differences, label_efficiency
@@ -62,10 +65,6 @@ def test_at_the_full_size_there_is_no_prediction_interval(made):
 
 
 def test_a_score_that_its_predictions_do_not_give_is_not_trusted_with_their_variance(made):
-    import dataclasses
-
-    import polars as pl
-
     wrong = dataclasses.replace(made, scores=made.scores.with_columns(pl.col("value") - 0.05))
     row = label_efficiency(wrong, metrics=("auc",)).row(0, named=True)
     assert row["target"].startswith("this pool") and "not what its predictions give" in row["reason"]

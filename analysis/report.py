@@ -1,0 +1,138 @@
+"""The report of a study: one HTML file that needs nothing else, its figures as PNG and its table as CSV."""
+
+import io
+import os
+from pathlib import Path
+
+import polars as pl
+from matplotlib.figure import Figure
+
+from . import page, plots, sections
+from .answers import answers
+from .curves import METRICS, SMALLER_IS_BETTER, differences, label_efficiency
+from .frames import Study, load, missing
+from .training import TOLERANCE, chosen_curves, levelled
+
+QUESTION = (
+    "Which pre-training pays off when labels are scarce, what will it score, and how many labels does a score need?"
+)
+HOW_TO_READ = (
+    "Points are means over draws of label subsets, final seeds averaged within a draw; upright lines are 95 % "
+    "intervals whose target the table names, and an open marker has none. Initialisations are set apart sideways so that their "
+    "intervals can be read; all stand at the size marked below."
+)
+WHAT_INTERVALS_MEAN = (
+    "An interval for new patients joins the variance between draws with that of the test patients (images of one "
+    "patient counted together). Draws come from one pool of training patients: where a subset takes most of the pool, "
+    "draws overlap and such an interval is too narrow for a new pool. 'One new subset' is where a single new labelled "
+    "subset of this pool would score on this test set in 95 % of cases. Intervals are clipped to the metric's range."
+)
+
+
+ANSWER_CAVEAT = (
+    "Separated: the 95 % interval of the paired difference, for new patients, leaves out zero; comparisons are taken "
+    "one by one, without a correction for their number. With fewer than three pre-training runs a method, a verdict is "
+    "about the encoders trained here, not about the method."
+)
+
+
+def write_report(
+    study_root: Path, *, spec: dict, planned: list[dict], metric: str = "auc", against: str = "scratch"
+) -> Path:
+    """Write report.html, figures/*.png and figures/label_efficiency.csv into the study's folder; returns the page.
+
+    spec: the resolved study. planned: the factors of every planned cell. An unfinished study gives a page that says so.
+    Raises study.ledger.Damaged where a table cannot be read.
+    """
+    return render(load(study_root), Path(study_root), spec=spec, planned=planned, metric=metric, against=against)
+
+
+def render(study: Study, root: Path, *, spec: dict, planned: list[dict], metric: str, against: str) -> Path:
+    """`write_report` on frames that are loaded already."""
+    everything = label_efficiency(study, metrics=METRICS)
+    table = everything.filter(pl.col("metric") == metric)
+    inits = table["initialisation"].unique().sort().to_list()
+    apart = pl.concat([differences(study, against=name, metric=metric) for name in inits or [against]])
+    curves = chosen_curves(study)
+    figures = {
+        "learning_curves": None if table.is_empty() else plots.learning_curves(table, metric=metric),
+        "training_curves": plots.training_curves(curves, metric=metric),
+        "pretraining": plots.pretraining(study.pretraining),
+    }
+    folder = root / "figures"
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / "label_efficiency.csv", everything.write_csv().encode())
+    images = {name: _png(figure) for name, figure in figures.items() if figure is not None}
+    for name, png in images.items():
+        _write(folder / f"{name}.png", png)
+    title = str(spec.get("name") or root.name)
+    html = page.page(
+        title,
+        page.paragraph("Labelcurve study", class_="eyebrow"),
+        page.tag("h1", title),
+        page.paragraph(QUESTION, class_="lead"),
+        _unfinished(study, planned),
+        page.tag("h2", "The answer"),
+        sections.answer(answers(table, apart, metric=metric)),
+        page.paragraph(ANSWER_CAVEAT, class_="note"),
+        _figure(images, "learning_curves", HOW_TO_READ),
+        page.tag("h2", "Scores by number of labels"),
+        _direction(metric),
+        sections.efficiency(table, metric),
+        page.paragraph(WHAT_INTERVALS_MEAN, class_="note"),
+        page.tag("h2", f"Difference from {against}, on the same draws"),
+        sections.paired(apart.filter(pl.col("against") == against), against),
+        page.tag("h2", "Were the runs trained long enough?"),
+        sections.levelled(levelled(curves)),
+        page.paragraph(
+            f"A cell has levelled where the last fifth of its epochs changes the training loss by less than "
+            f"{TOLERANCE:.0%} of its whole fall; the verdict is that of at least half of the cells.", class_="note"
+        ),
+        _figure(images, "training_curves", "Selected settings: median over cells, and the band of the middle half."),
+        page.tag("h2", "Pre-training"),
+        sections.pretraining(study.pretraining),
+        page.paragraph(
+            f"Signs of collapse: loss above {sections.STUCK} of its trivial value, spread below {sections.FLAT}, or "
+            f"effective rank below {sections.NARROW:g}, at the last logged step.", class_="note"
+        ),
+        _figure(images, "pretraining", "While pre-training ran, against source images seen."),
+        page.tag("h2", "What is missing, and how often test sets were opened"),
+        page.bullets(sections.gaps(study, planned)),
+        page.tag("h2", "Settings"),
+        page.tag("details", page.tag("summary", "The resolved study"), sections.settings(spec)),
+        page.tag("h2", "Environment"),
+        sections.environment(study),
+        page.tag("h2", "Ask the tables yourself"),
+        sections.queries(root),
+    )  # fmt: skip
+    _write(root / "report.html", html.encode())
+    return root / "report.html"
+
+
+def _unfinished(study: Study, planned: list[dict]) -> page.Raw:
+    absent = len(missing(study.finals, planned))
+    if not absent:
+        return page.Raw("")
+    line = f"This study is unfinished: {absent} of {len(planned)} planned cells have no final run yet."
+    return page.paragraph(line, class_="warn")
+
+
+def _direction(metric: str) -> page.Raw:
+    return page.paragraph("Smaller is better.", class_="note") if metric in SMALLER_IS_BETTER else page.Raw("")
+
+
+def _figure(images: dict[str, bytes], name: str, caption: str) -> page.Raw:
+    return page.image(images[name], caption, name.replace("_", " ")) if name in images else page.Raw("")
+
+
+def _png(figure: Figure) -> bytes:
+    held = io.BytesIO()
+    figure.savefig(held, format="png", dpi=160, metadata={"Software": None})
+    return held.getvalue()
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Whole or not at all: a report that is being read is never half a page."""
+    beside = path.with_name(f".{path.name}.tmp")
+    beside.write_bytes(content)
+    os.replace(beside, path)

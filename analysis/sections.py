@@ -1,0 +1,220 @@
+"""The sections of a report: each takes frames and gives HTML, and says so where there is nothing to show."""
+
+import json
+from collections import defaultdict
+from pathlib import Path
+
+import polars as pl
+import yaml
+
+from . import page
+from .frames import FACTORS, Study, compared, missing, openings
+from .page import Raw
+from .plots import METRIC_NAMES, adapted
+
+NOTHING = (
+    "No final run has been completed yet, so there is nothing to compare. "
+    "Run the study again: it goes on where it stopped."
+)
+STUCK, FLAT, NARROW = 0.98, 0.1, 2.0
+
+
+def answer(found: list[tuple[str, list[str]]]) -> Raw:
+    if not found:
+        return page.paragraph(NOTHING, class_="warn")
+    boxes = (page.tag("div", page.tag("h3", head), page.bullets(lines), class_="answer") for head, lines in found)
+    return Raw("".join(boxes))
+
+
+def efficiency(table: pl.DataFrame, metric: str) -> Raw:
+    """The label-efficiency table, a block a task x adaptation, with what each interval means in notes below."""
+    if table.is_empty():
+        return page.paragraph(NOTHING)
+    header = ["initialisation", "labels", METRIC_NAMES.get(metric, metric), "95 % interval", "one new subset",
+              "draws x seeds", "settings"]  # fmt: skip
+    parts = []
+    for (task, adaptation), panel in table.group_by(["task", "adaptation"], maintain_order=True):
+        notes = Notes()
+        rows = [
+            [r["initialisation"], _labels(r), f"{r['mean']:.3f}", _interval(r, notes), _prediction(r, notes),
+             f"{r['n_draws']} x {r['n_seeds']}", _settings(r)]
+            for r in panel.iter_rows(named=True)
+        ]  # fmt: skip
+        parts += [page.tag("h3", f"{task}, {adapted(str(adaptation))}")]
+        parts += [page.table(header, rows, numbers={1, 2, 3, 4, 5}, group=0), notes.html()]
+    return Raw("".join(parts))
+
+
+def paired(table: pl.DataFrame, against: str) -> Raw:
+    """Differences against one initialisation on the same draws."""
+    if table.is_empty():
+        return page.paragraph(f"No draw has final runs of both {against} and another initialisation yet.")
+    notes = Notes()
+    rows = [
+        [f"{r['task']}, {adapted(r['adaptation'])}", r["initialisation"], _labels(r), f"{r['mean']:+.3f}",
+         _interval(r, notes, sign="+"), r["n_draws"], _reading(r)]
+        for r in table.iter_rows(named=True)
+    ]  # fmt: skip
+    header = ["task", "initialisation", "labels", "difference", "95 % interval", "draws", "reading"]
+    return Raw(page.table(header, rows, numbers={2, 3, 4, 5}, group=0) + notes.html())
+
+
+class Notes:
+    """Letters in a table and what they stand for."""
+
+    def __init__(self) -> None:
+        self.letters: dict[str, str] = {}
+
+    def mark(self, note: str | None) -> Raw:
+        if not note:
+            return Raw("")
+        return page.tag("sup", self.letters.setdefault(note, _letter(len(self.letters))))
+
+    def html(self) -> Raw:
+        lines = (Raw(page.tag("sup", letter) + " " + page.text(note)) for note, letter in self.letters.items())
+        return page.paragraph(Raw("; ".join(lines) + "."), class_="note") if self.letters else Raw("")
+
+
+def levelled(table: pl.DataFrame) -> Raw:
+    rows = [
+        [f"{r['task']}, {adapted(r['adaptation'])}", r["cells"], r["epochs"], _percent(r["last_fifth"]),
+         _percent(r["share_levelled"]), r["verdict"]]
+        for r in table.iter_rows(named=True)
+    ]  # fmt: skip
+    if not rows:
+        return page.paragraph("No training curves of the selected settings are stored.")
+    header = ["task", "cells", "epochs", "fall of the loss in the last fifth", "cells levelled", "levelled?"]
+    return page.table(header, rows, numbers={1, 2, 3, 4})
+
+
+def pretraining(rows: pl.DataFrame) -> Raw:
+    """The last logged state of each pre-training run, with a warning in words where it looks collapsed."""
+    if rows.is_empty():
+        return page.paragraph("No encoder was pre-trained in this study.")
+    run = ["method", "pretrain_seed"]
+    last = rows.sort("step").group_by(run, maintain_order=True).last().sort(run)
+    lines = [
+        [r["method"], r["pretrain_seed"], r["images"], _number(r["seconds"], 0), _number(r["loss_over_trivial"], 3),
+         _number(r["spread"], 3), _number(r["rank"], 1), collapse(r)]
+        for r in last.iter_rows(named=True)
+    ]  # fmt: skip
+    header = ["method", "seed", "images seen", "seconds", "loss / trivial", "spread", "rank", "sign of collapse"]
+    return page.table(header, lines, numbers={1, 2, 3, 4, 5, 6})
+
+
+def collapse(last: dict) -> str:
+    """What the last row of a pre-training run says about collapse, in words."""
+    signs = []
+    if last["loss_over_trivial"] is not None and last["loss_over_trivial"] > STUCK:
+        signs.append("the loss stands at its trivial value")
+    if last["spread"] is not None and last["spread"] < FLAT:
+        signs.append("the embeddings hardly differ")
+    if last["rank"] is not None and last["rank"] < NARROW:
+        signs.append("the embeddings use one direction")
+    if signs:
+        return "Warning: " + ", ".join(signs)
+    known = any(last[name] is not None for name in ("loss_over_trivial", "spread", "rank"))
+    return "none seen" if known else "not recorded"
+
+
+def gaps(study: Study, planned: list[dict]) -> list[str]:
+    """What the design asked for and the results lack, and how often test sets were opened, as lines."""
+    lines, absent = [], missing(study.finals, planned)
+    if absent:
+        lines.append(f"{len(absent)} of {len(planned)} planned cells have no completed final run:")
+        by_place = defaultdict(list)
+        for cell in absent:
+            place = [cell.get(n) for n in ("task", "adaptation", "initialisation", "size_kind", "size_value")]
+            by_place[tuple(place)].append(cell.get("draw"))
+        for (task, adaptation, init, kind, value), draws in list(by_place.items())[:40]:
+            which = ", ".join(str(d) for d in sorted(d for d in draws if d is not None))
+            lines.append(f"{init} on {task}, {adapted(str(adaptation))}, {kind} {value:g}: draws {which}")
+        if len(by_place) > 40:
+            lines.append(f"and {len(by_place) - 40} more groups of cells")
+    elif planned:
+        lines.append(f"All {len(planned)} planned cells have final runs.")
+    lines += _statuses("trials", study.trials) + _statuses("final runs", study.finals)
+    kept = compared(study.finals)
+    unsearched = len(kept.finals.filter(pl.col("selection").ne_missing("search")).unique(FACTORS))
+    if unsearched:
+        lines.append(f"{unsearched} cells were set by default settings, without a search.")
+    if kept.superseded:
+        lines.append(f"{kept.superseded} final runs of other search budgets are superseded and left out.")
+    for adaptation, task in kept.uneven:
+        lines.append(f"{task}, {adapted(adaptation)}: no search budget is complete in every cell, so budgets differ.")
+    for row in openings(study.finals, study.scores).iter_rows(named=True):
+        lines.append(f"Test set '{row['test_set']}' of {row['task']} was opened by {row['opened']} final runs.")
+    return lines
+
+
+def settings(spec: dict) -> Raw:
+    plain = json.loads(json.dumps(spec, default=str))
+    return page.tag("pre", yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
+
+
+def environment(study: Study) -> Raw:
+    names = ["version", "commit", "python", "torch", "device", "threads", "host_os"]
+    runs = pl.concat([study.trials.select(names), study.finals.select(names)])
+    if runs.is_empty():
+        return page.paragraph("No run has recorded its environment yet.")
+    counts = runs.group_by(names).len(name="runs").sort("runs", descending=True)
+    return page.table(["labelcurve", *names[1:], "runs"], counts.rows(), numbers={5, 7})
+
+
+def queries(root: Path) -> Raw:
+    here = f"{root.resolve().parent.name}/{root.resolve().name}"
+    cell = "task, adaptation, initialisation, size_value, draw"
+    quoted = ", ".join(f'"{name}"' for name in cell.split(", "))
+    polars = f'import polars as pl\n\ntrials = pl.scan_parquet("{here}/trials/**/*.parquet")\n' \
+             f"trials.group_by({quoted}).agg(pl.col(\"score\").max()).collect()"  # fmt: skip
+    duckdb = f"SELECT {cell}, max(score) AS score\nFROM read_parquet('{here}/trials/**/*.parquet')\nGROUP BY ALL;"
+    return Raw(page.tag("h3", "Polars") + page.tag("pre", polars) + page.tag("h3", "DuckDB") + page.tag("pre", duckdb))
+
+
+def _statuses(what: str, rows: pl.DataFrame) -> list[str]:
+    failed = rows.filter(~pl.col("status").is_in(["completed", "pruned"]))
+    if failed.is_empty():
+        return []
+    counts = failed["status"].value_counts().sort("status").iter_rows()
+    return [f"{len(failed)} of {len(rows)} {what} failed: " + ", ".join(f"{n} {status}" for status, n in counts) + "."]
+
+
+def _labels(r: dict) -> str:
+    same = r["n_labels_min"] == r["n_labels_max"]
+    return f"{r['n_labels']:.0f}" if same else f"{r['n_labels']:.0f} ({r['n_labels_min']}-{r['n_labels_max']})"
+
+
+def _interval(r: dict, notes: Notes, sign: str = "") -> Raw:
+    note = "; ".join(part for part in (r["target"] and f"target: {r['target']}", r["reason"]) if part)
+    if r["low"] is None:
+        return Raw("none" + notes.mark(note))
+    return Raw(page.text(f"{r['low']:{sign}.3f} to {r['high']:{sign}.3f}") + notes.mark(note))
+
+
+def _prediction(r: dict, notes: Notes) -> Raw:
+    if r["pi_low"] is None:
+        return Raw("none" + notes.mark(r["pi_reason"]))
+    return page.text(f"{r['pi_low']:.3f} to {r['pi_high']:.3f}")
+
+
+def _reading(r: dict) -> str:
+    if r["low"] is None:
+        return "no interval"
+    return "above" if r["low"] > 0 else "below" if r["high"] < 0 else "not separated"
+
+
+def _settings(r: dict) -> str:
+    found = [f"search of {r['search_budget']}"] if r["searched"] else []
+    return ", ".join(found + ([f"defaults in {r['defaults']}"] if r["defaults"] else []))
+
+
+def _letter(k: int) -> str:
+    return chr(ord("a") + k % 26) * (k // 26 + 1)
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.0f} %"
