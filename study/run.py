@@ -118,7 +118,10 @@ def _run(
 def _slots(study: Study, cluster: Resources) -> int:
     """How many trials go on at once; refuses what the cluster could never place, which Ray would wait for for ever."""
     asked = study.resources
-    for stage, slot, workers in (("pretraining", asked.pretraining, asked.pretraining.workers), ("trial", asked.trial, 1)):
+    for stage, slot, workers in (
+        ("pretraining", asked.pretraining, asked.pretraining.workers),
+        ("trial", asked.trial, 1),
+    ):
         for kind, wanted, there in (("cpus", slot.cpus, cluster.cpus), ("gpus", slot.gpus, cluster.gpus)):
             if wanted * workers > there:
                 raise InputRefused(

@@ -26,7 +26,16 @@ SMALL = [
 @pytest.mark.timeout(600)
 def test_real_ct_runs_from_folders_to_report(real_data, tmp_path):
     settings = [word for setting in [f"data={real_data}", *SMALL] for word in ("--set", setting)]
-    command = [sys.executable, "-m", "labelcurve", "run", "examples/real-ct.yaml", *settings, "--results", str(tmp_path)]
+    command = [
+        sys.executable,
+        "-m",
+        "labelcurve",
+        "run",
+        "examples/real-ct.yaml",
+        *settings,
+        "--results",
+        str(tmp_path),
+    ]
     run = subprocess.run(command, capture_output=True, text=True, timeout=500)
     assert run.returncode == 0, run.stdout + run.stderr
     root = tmp_path / "real-ct"

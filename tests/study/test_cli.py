@@ -53,13 +53,21 @@ def no_compute(folder):
 
 
 def test_a_misspelt_key(folder, capsys):
-    refused(capsys, command(folder, text=lambda t: t.replace("tasks:", "taks:")), "study.yaml", "taks", "did you mean `tasks`")
+    refused(
+        capsys,
+        command(folder, text=lambda t: t.replace("tasks:", "taks:")),
+        "study.yaml",
+        "taks",
+        "did you mean `tasks`",
+    )
 
 
 @pytest.mark.parametrize("size", [0, 0.0])
 def test_a_size_of_0(folder, capsys, size):
     kind = "count" if isinstance(size, int) else "share"
-    refused(capsys, command(folder, adaptations={"linear": {"sizes": {kind: [size]}}}), f"sizes.{kind}.0", "greater than 0")
+    refused(
+        capsys, command(folder, adaptations={"linear": {"sizes": {kind: [size]}}}), f"sizes.{kind}.0", "greater than 0"
+    )
 
 
 def test_a_size_too_small_for_its_classes(folder, capsys):
@@ -122,8 +130,7 @@ def test_plan_imports_no_torch_and_writes_nothing(folder):
     _, study, *_ = command(folder)
     before = sorted(folder.rglob("*"))
     script = (
-        "import sys; from study.cli import main; code = main(['plan', sys.argv[1]]);"
-        "print('torch' in sys.modules, code)"
+        "import sys; from study.cli import main; code = main(['plan', sys.argv[1]]);print('torch' in sys.modules, code)"
     )
     run = subprocess.run([sys.executable, "-c", script, study], capture_output=True, text=True, check=True)
     assert run.stdout.splitlines()[-1] == "False 0"

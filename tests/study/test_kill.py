@@ -16,7 +16,9 @@ DRIVER = Path(__file__).with_name("trivial_driver.py")
 STUDY = {
     "name": "killed",
     "image_size": 32,
-    "tasks": {"finding": {"phantom": {"labelled_patients": 60, "labelled_slices": 1, "size": 32}, "positive": "finding"}},
+    "tasks": {
+        "finding": {"phantom": {"labelled_patients": 60, "labelled_slices": 1, "size": 32}, "positive": "finding"}
+    },
     "selection": {"min_val_patients": 2},
     "adaptations": {
         "full": {
