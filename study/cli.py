@@ -70,7 +70,7 @@ def _plan(options: argparse.Namespace) -> int:
     from study.summary import plan_lines
 
     study = read_study(options.study, options.set)
-    plan = make_plan(study, preview(study, print))
+    plan = make_plan(study, preview(study))
     print("\n".join(plan_lines(study, plan)))
     return DONE
 

@@ -1,18 +1,16 @@
 """The first stage of a run: the study's corpus and tasks, from their sources into the store."""
 
-import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from study.data import phantom
 from study.data.corpus import Corpus, ingest_corpus
-from study.data.pseudonyms import PHANTOM_KEY, PseudonymKey
-from study.data.tasks import FrozenTask, freeze_task, preview_task
+from study.data.pseudonyms import PseudonymKey
+from study.data.tasks import FrozenTask, TaskPreview, freeze_task, preview_task
 from study.errors import InputRefused
 from study.keys import digest
-from study.spec import PhantomSettings, Study, Task
+from study.spec import Study
 
 
 @dataclass(frozen=True)
@@ -22,9 +20,11 @@ class Ingested:
     corpora: list[Corpus]
     tasks: dict[str, FrozenTask]
 
-    def pretraining_sources(self, study: Study) -> list[dict]:
+    def pretraining_sources(self, study: Study) -> list[dict[str, Any]]:
         """The corpus as (uri, digest, rows): all of each DICOM store, the training rows of each named task."""
-        whole = [{"uri": c.images.uri, "digest": c.images.digest, "rows": None} for c in self.corpora]
+        whole: list[dict[str, Any]] = [
+            {"uri": c.images.uri, "digest": c.images.digest, "rows": None} for c in self.corpora
+        ]
         for name in study.corpus.task_images:
             task = self.tasks[name]
             rows = task.samples.filter(role="train")["row"].sort().to_list()
@@ -55,44 +55,14 @@ def ingest(study: Study, *, store: Path, key: PseudonymKey | None, say: Callable
     Raises:
         InputRefused: where a source is missing, unusable, or was read under another pseudonym key.
     """
-    tasks = {}
-    for name, task in study.tasks.items():
-        source = _with_phantom(task, store)
-        of = PHANTOM_KEY if task.phantom else key
-        tasks[name] = freeze_task(name, source, store=store, key=of, seed=study.seed, say=say)
-    corpora = []
-    if study.pretraining.methods:
-        for folder in study.corpus.dicom:
-            corpora.append(ingest_corpus(folder, store=store, key=key, say=say))
-        if study.corpus.phantom:
-            folder = _phantom(study.corpus.phantom, store, "corpus", phantom.write_corpus)
-            corpora.append(ingest_corpus(folder, store=store, key=PHANTOM_KEY, say=say))
-    return Ingested(corpora, tasks)
+    tasks = {
+        name: freeze_task(name, task, store=store, key=key, seed=study.seed, say=say)
+        for name, task in study.tasks.items()
+    }
+    sources = study.corpus.sources() if study.pretraining.methods else []
+    return Ingested([ingest_corpus(source, store=store, key=key, say=say) for source in sources], tasks)
 
 
-def preview(study: Study, say: Callable[[str], None]) -> dict[str, FrozenTask]:
+def preview(study: Study) -> dict[str, TaskPreview]:
     """The tasks as `ingest` would freeze them; nothing is decoded, nothing stays behind."""
-    with tempfile.TemporaryDirectory(prefix="labelcurve-") as folder:
-        return {
-            name: preview_task(name, _with_phantom(task, Path(folder)), seed=study.seed, say=say)
-            for name, task in study.tasks.items()
-        }
-
-
-def _with_phantom(task: Task, store: Path) -> Task:
-    """A phantom task as the labelled image folder that it stands for."""
-    if task.phantom is None:
-        return task
-    folder = _phantom(task.phantom, store, "task", phantom.write_task)
-    return task.model_copy(update={"images": folder, "labels": folder / "labels.csv"})
-
-
-def _phantom(settings: PhantomSettings, store: Path, kind: str, write: Callable) -> Path:
-    """A phantom's files, made once: they appear under their name only when whole."""
-    folder = store / f"phantom-{kind}-{digest(settings.model_dump(), length=12)}"
-    if not folder.exists():
-        store.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(prefix=".phantom-", dir=store))
-        write(settings, unfinished)
-        os.replace(unfinished, folder)
-    return folder
+    return {name: preview_task(name, task, seed=study.seed) for name, task in study.tasks.items()}

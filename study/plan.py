@@ -15,9 +15,14 @@ from study.subsets import Subset
 class SplitTask(Protocol):
     """What planning needs of a frozen task."""
 
-    name: str
-    classes: list[str]
-    samples: pl.DataFrame
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def classes(self) -> list[str]: ...
+
+    @property
+    def samples(self) -> pl.DataFrame: ...
 
 
 @dataclass(frozen=True)

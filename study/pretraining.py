@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from study import keys
 from study.errors import InputRefused, SurroundingsFailed
@@ -45,7 +46,8 @@ class Encoders:
 
     def _recipe(self, encoder: Encoder) -> dict:
         """All that shapes the weights, as plain values; its digest is the encoder's fingerprint."""
-        study, recipe = self.study, {"initialisation": encoder.initialisation, "backbone": self.study.backbone}
+        study = self.study
+        recipe: dict[str, Any] = {"initialisation": encoder.initialisation, "backbone": study.backbone}
         recipe["seed"] = keys.seed(keys.key(self.plan.identity, {"encoder": encoder.name}, "pretraining", None))
         if encoder.initialisation in study.weights:
             recipe["file"] = hashlib.sha256(study.weights[encoder.initialisation].read_bytes()).hexdigest()
@@ -141,6 +143,8 @@ class Encoders:
             result = trainer.fit()
         except Exception as error:
             raise SurroundingsFailed(f"pre-training {encoder.name} failed: {_last_line(error)}") from error
+        if result.checkpoint is None:
+            raise SurroundingsFailed(f"pre-training {encoder.name} ended without a checkpoint in {where}")
         failpoint("pretraining-ended")
         with result.checkpoint.as_directory() as folder:
             shutil.copyfile(Path(folder) / "encoder.safetensors", weights)

@@ -31,12 +31,23 @@ class PhantomSettings(Strict):
     seed: int = 0
 
 
+class CorpusSource(Strict):
+    """One origin of unlabelled slices: a DICOM folder or a phantom."""
+
+    dicom: Path | None = None
+    phantom: PhantomSettings | None = None
+
+
 class Corpus(Strict):
     """Unlabelled images: DICOM folders, a phantom, and the training images of tasks."""
 
     dicom: list[Path] = []
     phantom: PhantomSettings | None = None
     task_images: list[Name] = []
+
+    def sources(self) -> list[CorpusSource]:
+        folders = [CorpusSource(dicom=folder) for folder in self.dicom]
+        return [*folders, CorpusSource(phantom=self.phantom)] if self.phantom else folders
 
 
 class Task(Strict):

@@ -53,13 +53,12 @@ def search_stage(grid: Grid, adaptation: str, *, root: Path, folder: Path) -> No
         history=history,
         commit=commit,
         run_job=grid.run_job,
-        epochs=asked.epochs,
         pruning=Pruning(asked.pruning.enabled, asked.pruning.startup_trials, asked.pruning.warmup_epochs),
         cpus=study.resources.trial.cpus,
         gpus=study.resources.trial.gpus,
         slots=grid.slots,
         folder=folder,
-        say=grid.say,
+        say=lambda line: None,
     )
 
 
@@ -85,8 +84,8 @@ def final_stage(grid: Grid, adaptation: str) -> None:
 
     def commit(final: FinalDone) -> None:
         failpoint("final-ended")
-        cell, seed_index, chosen, settings = runs[final.id]
-        row = run_row(grid, cell, final, key=final.id, index=seed_index, settings=settings)
+        cell, seed_index, chosen, settings = runs[final.key]
+        row = run_row(grid, cell, final, key=final.key, index=seed_index, settings=settings)
         row |= {
             "search_budget": grid.study.adaptations[adaptation].trials,
             "selected_trial": chosen,
@@ -96,9 +95,9 @@ def final_stage(grid: Grid, adaptation: str) -> None:
         grid.ledger.commit(
             "finals",
             row,
-            curves=curve_rows(final.id, final.curves),
-            predictions=prediction_rows(final.id, grid.task(cell), result.get("predictions", [])),
-            scores=score_rows(final.id, result.get("scores", [])),
+            curves=curve_rows(final.key, final.curves),
+            predictions=prediction_rows(final.key, grid.task(cell), result.get("predictions", [])),
+            scores=score_rows(final.key, result.get("scores", [])),
         )
         failpoint("final-committed")
         step()
