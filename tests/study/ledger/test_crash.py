@@ -1,4 +1,4 @@
-"""Whatever dies, and whenever: a reader sees whole runs alone, and the next writer goes on without doubles or orphans."""
+"""Whatever dies, and whenever: a reader sees whole runs alone, the next writer goes on without doubles or orphans."""
 
 import os
 import random

@@ -1,0 +1,100 @@
+import sys
+from datetime import UTC, datetime
+
+import pytest
+
+from study.tracking import AimMirror, NullMirror, open_mirror
+
+TRIAL = {
+    "key": "0123456789abcdef",
+    "study": "one",
+    "status": "completed",
+    "hp_lr": 0.001,
+    "hp_batch": None,
+    "settings": '{"lr": 0.001}',
+    "score": float("nan"),
+    "started_at": datetime(2026, 1, 2, tzinfo=UTC),
+}
+CURVES = [
+    {"key": TRIAL["key"], "epoch": e, "step": e * 10, "split": "val", "metric": "auc", "value": e / 10}
+    for e in range(5)
+]
+SCORES = [{"key": "final", "test_set": "test", "unit": "image", "metric": "auc", "value": 0.75}]
+STEPS = [
+    {"key": f"p{step}", "study": "one", "method": "spark", "step": step, "loss": 1.0 / (step + 1)} for step in (0, 5)
+]
+
+
+def tell(mirror) -> None:
+    mirror.pretraining(STEPS)
+    mirror.trial(TRIAL, [*CURVES, CURVES[0] | {"value": float("nan")}])
+    mirror.final(TRIAL | {"key": "final"}, SCORES)
+    mirror.close()
+
+
+def test_what_is_told_can_be_read_back_from_aim(tmp_path):
+    aim = pytest.importorskip("aim")
+    from aim.sdk.index_manager import RepoIndexManager
+
+    said = []
+    tell(open_mirror(tmp_path / "aim", say=said.append))
+    assert said == []
+
+    indexed = aim.Repo(str(tmp_path / "aim"))
+    hashes = indexed.list_all_runs()
+    for run_hash in hashes:  # as `aim up` does; a run cannot be read without
+        RepoIndexManager.get_index_manager(indexed).index(run_hash)
+    repo = aim.Repo(str(tmp_path / "aim"))
+    runs = {run.name: run for run in (aim.Run(run_hash, repo=repo, read_only=True) for run_hash in hashes)}
+    assert set(runs) == {"p5", TRIAL["key"], "final"}
+
+    trial = runs[TRIAL["key"]]
+    assert trial.experiment == "one" and trial["table"] == "trials"
+    assert trial["row"]["hp_lr"] == 0.001 and trial["row"]["started_at"] == "2026-01-02 00:00:00+00:00"
+    assert not {"score", "hp_batch"} & set(trial["row"]), "what is not known is left out"
+    assert values(trial, "auc", {"split": "val"}) == [(e * 10, e / 10) for e in range(5)]
+    assert values(runs["final"], "auc", {"test_set": "test", "unit": "image"}) == [(0, 0.75)]
+    assert values(runs["p5"], "loss", {"split": "train"}) == [(0, 1.0), (5, pytest.approx(1 / 6))]
+
+
+def values(run, metric, context) -> list[tuple[int, float]]:
+    from aim.storage.context import Context
+
+    found = run.get_metric(metric, Context(context)).dataframe()
+    return sorted(zip(found["step"], found["value"], strict=True))
+
+
+def test_a_mirror_that_fails_says_so_once_and_harms_nothing(tmp_path, monkeypatch):
+    aim = pytest.importorskip("aim")
+    said = []
+    mirror = open_mirror(tmp_path / "aim", say=said.append)
+
+    def broken(*_, **__):
+        raise RuntimeError("the repository is corrupt")
+
+    monkeypatch.setattr(aim, "Run", broken)
+    tell(mirror)
+    assert len(said) == 1 and "the repository is corrupt" in said[0]
+
+
+def test_a_repository_that_cannot_be_made_harms_nothing(tmp_path):
+    pytest.importorskip("aim")
+    (tmp_path / "file").write_text("in the way")
+    said = []
+    tell(AimMirror(tmp_path / "file" / "aim", say=said.append))
+    assert len(said) == 1
+
+
+def test_without_aim_the_study_goes_on_and_it_is_said(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "aim", None)
+    said = []
+    mirror = open_mirror(tmp_path / "aim", say=said.append)
+    tell(mirror)
+    assert isinstance(mirror, NullMirror) and len(said) == 1 and "without it" in said[0]
+
+
+def test_a_mirror_that_nobody_asked_for_imports_nothing(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "aim", None)
+    said = []
+    tell(open_mirror(None, say=said.append))
+    assert said == []
