@@ -1,5 +1,7 @@
 """Between Tune and the dealer: Tune asks the searcher what is next and tells the scheduler what workers report."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +47,8 @@ class Flights:
         """Take a record in; whether the trial has ended with it."""
         open_trial = self._open[trial.trial_id]
         open_trial.began(began)
-        try:
+        with self._ours():
             ended = self.dealer.take(open_trial, record)
-        except BaseException as error:
-            self.failure = error
-            raise
         if ended:
             self._forget(trial.trial_id)
         return ended
@@ -60,11 +59,8 @@ class Flights:
             trial = self._trials.get(trial_id)
             if trial is not None and trial.status == Trial.ERROR:
                 error = last_error(trial)
-                try:
+                with self._ours():
                     self.dealer.end(open_trial, status_of(error), error=error)
-                except BaseException as failure:
-                    self.failure = failure
-                    raise
                 self._forget(trial_id)
 
     def kill_workers(self) -> None:
@@ -73,6 +69,16 @@ class Flights:
             trial = self._trials.get(trial_id)
             if trial is not None and trial.temporary_state.ray_actor is not None:
                 ray.kill(trial.temporary_state.ray_actor)
+
+    @contextmanager
+    def _ours(self) -> Iterator[None]:
+        """An error in here is kept for the caller of the search, and nothing runs on."""
+        try:
+            yield
+        except BaseException as error:
+            self.failure = error
+            self.kill_workers()
+            raise
 
     def _forget(self, trial_id: str) -> None:
         del self._open[trial_id], self._trials[trial_id]

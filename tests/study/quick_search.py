@@ -71,21 +71,22 @@ def quick_search(cells, *, history=(), commit, run_job=run_job, slots=2, folder=
     for row in sorted(history, key=lambda row: row["index"]):
         trial = Past(row["settings"], row["status"], row["score"], [tuple(pair) for pair in row["reports"]])
         past.setdefault(row["cell"], []).append(trial)
-    search(
-        [SearchCell(*cell) for cell in cells],
-        SPACE,
-        seed_of=seed_of,
-        history=past,
-        commit=commit,
-        run_job=run_job,
-        pruning=Pruning(n_startup_trials=2),
-        cpus=1,
-        gpus=0,
-        slots=slots,
-        folder=Path(folder or tempfile.mkdtemp(prefix="lcq")),
-        say=say,
-        random_trials=3,
-    )
+    with tempfile.TemporaryDirectory() as spare:
+        search(
+            [SearchCell(*cell) for cell in cells],
+            SPACE,
+            seed_of=seed_of,
+            history=past,
+            commit=commit,
+            run_job=run_job,
+            pruning=Pruning(n_startup_trials=2),
+            cpus=1,
+            gpus=0,
+            slots=slots,
+            folder=Path(folder or spare),
+            say=say,
+            random_trials=3,
+        )
 
 
 def row_of(done):
