@@ -49,11 +49,11 @@ def label_efficiency(study: Study, *, metrics: tuple[str, ...] = METRICS, unit: 
         first = runs.row(0, named=True)
         scores, tests = _by_draw(runs, found, metric)
         result = _estimate(scores, tests, first, _same_patients(runs), BOUNDS[metric])
-        patients = float(runs["n_patients"].median())
+        patients = float(np.median(runs["n_patients"]))
         cells = runs.unique(FACTORS)
         rows.append(
             {name: first[name] for name in CURVE} | {"test_set": test_set, "metric": metric} | _labels(runs)
-            | {name: float(runs[name].median()) for name in ("n_train", "n_val")}
+            | {name: float(np.median(runs[name])) for name in ("n_train", "n_val")}
             | {"n_patients": patients}
             | {"pool_share": patients / pools[first["task"]] if first["task"] in pools else None}
             | _numbers(result)
@@ -117,7 +117,7 @@ def _by_draw(runs: pl.DataFrame, found: Predicted, metric: str) -> tuple[Point, 
     for (draw, encoder), group in runs.with_columns(pl.col("pretrain_seed").fill_null(0)).group_by(
         ["draw", "pretrain_seed"], maintain_order=True
     ):
-        scores[draw, encoder] = float(group["value"].mean())
+        scores[draw, encoder] = float(np.mean(group["value"].to_numpy()))
         if not isinstance(parts, str):
             tests[draw, encoder] = mean_components([parts[key] for key in group["key"]])
     return scores, parts if isinstance(parts, str) else tests
@@ -154,7 +154,7 @@ def _subsets(runs: pl.DataFrame) -> set[tuple[int, str]]:
 
 def _labels(runs: pl.DataFrame) -> dict:
     labels = (runs["n_train"] + runs["n_val"]).cast(pl.Int32)
-    return {"n_labels": float(labels.median()), "n_labels_min": labels.min(), "n_labels_max": labels.max()}
+    return {"n_labels": float(np.median(labels)), "n_labels_min": labels.min(), "n_labels_max": labels.max()}
 
 
 def _numbers(e: Estimate) -> dict:

@@ -82,7 +82,10 @@ def _auc(labels: np.ndarray, p: np.ndarray, cluster: np.ndarray) -> tuple[float,
     for scores, positive in _one_vs_rest(labels, p):
         auc, placed = placements(scores, positive)
         estimates.append(auc)
-        parts.append(sum(_stratum(placed - auc, side, cluster, clusters) for side in (positive, ~positive)))
+        centred = placed - auc
+        parts.append(
+            _stratum(centred, positive, cluster, clusters) + _stratum(centred, ~positive, cluster, clusters)
+        )
     return float(np.mean(estimates)), np.mean(parts, axis=0)
 
 

@@ -64,16 +64,16 @@ def estimate(
     if count < 2:
         why = "one draw: the variance between label subsets cannot be estimated"
         return Estimate(mean, reason=why, pi_reason=why, draws=count)
-    parts = [(float(by_draw.var(ddof=1)) / count, count - 1)]
+    parts: list[tuple[float, float]] = [(float(by_draw.var(ddof=1)) / count, count - 1)]
     target, reason = THIS_TEST_SET, None
     if isinstance(tests, str):
         reason = tests
     else:
-        variance, df = _test_variance([tests[k] for k in sorted(scores)])
-        if variance == 0:
+        test = mean_components([tests[k] for k in sorted(scores)])
+        if test.variance == 0:
             reason = "the test set's variance is estimated as zero (perfectly separated)"
         else:
-            parts.append((variance, df))
+            parts.append((test.variance, test.df))
             target = NEW_PATIENTS
     complete = len(scores) == count * len(encoders)
     if len(encoders) >= ENCODERS_FOR_A_METHOD and complete and encoder is not None:
@@ -115,11 +115,6 @@ def minus(a: Components, b: Components) -> Components:
     if a.patients != b.patients:
         raise ValueError("the runs were scored on different test patients")
     return Components(a.estimate - b.estimate, a.values - b.values, a.patients, min(a.df, b.df))
-
-
-def _test_variance(parts: list[Components]) -> tuple[float, int]:
-    mean = mean_components(parts)
-    return mean.variance, mean.df
 
 
 def _around(mean: float, half: float, bounds: tuple[float, float] | None) -> tuple[float, float]:

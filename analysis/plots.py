@@ -1,9 +1,11 @@
 """The figures of a report, as matplotlib Figures that share no state."""
 
 from collections.abc import Iterable
+from typing import Any, Literal
 
 import matplotlib
 import polars as pl
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
@@ -21,7 +23,7 @@ METRIC_NAMES = {
     "log_loss": "log loss",
 }  # fmt: skip
 WIDTH = 9.0
-_RC = {
+_RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans", "font.size": 9.5, "axes.edgecolor": QUIET, "axes.labelcolor": INK, "text.color": INK,
     "xtick.color": QUIET, "ytick.color": QUIET, "axes.spines.top": False, "axes.spines.right": False,
     "axes.titlesize": 10.5, "axes.titleweight": "bold", "axes.titlelocation": "left", "legend.frameon": False,
@@ -132,7 +134,9 @@ def pretraining(rows: pl.DataFrame) -> Figure | None:
     return figure
 
 
-def _grid(rows: int, columns: int, *, height: float, sharey: str | bool = False) -> tuple[Figure, list[list[Axes]]]:
+def _grid(
+    rows: int, columns: int, *, height: float, sharey: Literal["none", "col"] = "none"
+) -> tuple[Figure, list[list[Axes]]]:
     figure = Figure(figsize=(max(WIDTH, 2.6 * columns), height * rows + 0.5), layout="constrained", facecolor="white")
     axes = figure.subplots(rows, columns, squeeze=False, sharey=sharey)
     for ax in axes.flat:
@@ -143,12 +147,12 @@ def _grid(rows: int, columns: int, *, height: float, sharey: str | bool = False)
 
 
 def _legend(figure: Figure, axes: list[list[Axes]]) -> None:
-    handles = {}
+    handles: dict[str, Artist] = {}
     for line in (line for row in axes for ax in row for line in ax.get_lines()):
         if not str(line.get_label()).startswith("_"):
-            handles.setdefault(line.get_label(), line)
+            handles.setdefault(str(line.get_label()), line)
     if handles:
-        figure.legend(handles.values(), handles.keys(), loc="outside upper left", ncols=len(handles))
+        figure.legend(list(handles.values()), list(handles), loc="outside upper left", ncols=len(handles))
 
 
 def _size_ticks(ax: Axes, sizes: list[float]) -> None:

@@ -18,8 +18,8 @@ QUESTION = (
 )
 HOW_TO_READ = (
     "Points are means over draws of label subsets, final seeds averaged within a draw; upright lines are 95 % "
-    "intervals whose target the table names, and an open marker has none. Initialisations are set apart sideways so that their "
-    "intervals can be read; all stand at the size marked below."
+    "intervals whose target the table names, and an open marker has none. Initialisations are set apart sideways so "
+    "that their intervals can be read; all stand at the size marked below."
 )
 WHAT_INTERVALS_MEAN = (
     "An interval for new patients joins the variance between draws with that of the test patients (images of one "

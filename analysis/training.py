@@ -1,5 +1,8 @@
 """Whether the runs had been trained long enough, from their recorded curves."""
 
+import math
+import statistics
+
 import polars as pl
 
 from .frames import FACTORS, Study, compared
@@ -64,8 +67,7 @@ def _verdict(changes: list[float], epochs: int) -> dict:
     if not changes:
         verdict = "fitted in one step" if epochs == 1 else "too few recorded epochs to say"
         return {"last_fifth": None, "share_levelled": None, "verdict": verdict}
-    series = pl.Series(changes)
-    share = float((series.abs() < TOLERANCE).mean())
+    share = sum(abs(change) < TOLERANCE for change in changes) / len(changes)
     verdict = "levelled" if share >= 0.5 else "not levelled: more epochs may change the scores"
-    finite = series.filter(series.is_finite())
-    return {"last_fifth": finite.median(), "share_levelled": share, "verdict": verdict}
+    finite = [change for change in changes if math.isfinite(change)]
+    return {"last_fifth": statistics.median(finite) if finite else None, "share_levelled": share, "verdict": verdict}
