@@ -216,8 +216,8 @@ def _resources() -> Resources:
 
 
 def _described(address: str, resources: Resources) -> str:
-    where = "this machine" if address == "local" else f"the Ray cluster at {address} ({resources.nodes} nodes)"
-    return f"computing on {where}: {resources.cpus} CPUs, {resources.gpus} GPUs"
+    where = "this machine" if address == "local" else f"the Ray cluster at {address}"
+    return f"computing on {where}: {resources.cpus} CPUs, {resources.gpus} GPUs, nodes: {resources.nodes}"
 
 
 def _first_line(error: Exception) -> str:

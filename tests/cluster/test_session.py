@@ -62,7 +62,7 @@ def test_a_private_ray_listens_on_loopback_alone_says_one_line_and_leaves_nothin
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     said, seen = out.splitlines()
-    assert said == "computing on this machine: 2 CPUs, 0 GPUs"
+    assert said == "computing on this machine: 2 CPUs, 0 GPUs, nodes: 1"
     cpus, nodes, sockets, addresses = json.loads(seen)
     assert (cpus, nodes, addresses) == (2, 1, ["127.0.0.1"]) and sockets > 3
     assert err == ""
