@@ -39,7 +39,7 @@ class Anatomy:
         self._blend(image, self._inside(x, y, 0, 0, width, depth), FAT)
         self._blend(image, self._inside(x, y, 0, 0, width - self.fat, depth - self.fat), MUSCLE)
         for side in (0, 1):
-            self._lung(image, x, y, side, height, visibility)
+            self._lung(image, x / narrow, y, side, height, visibility)
         heart = self.heart * (1.1 - 0.7 * height)
         self._blend(image, self._inside(x, y, 0.08, -0.08, heart * 1.2, heart), BLOOD)
         self._blend(image, self._inside(x, y, 0, depth - self.fat - 0.13, 0.09, 0.09), BONE)
