@@ -4,7 +4,8 @@ import numpy as np
 
 AIR, FAT, MUSCLE, LUNG, BLOOD, BONE = -1000.0, -90.0, 45.0, -850.0, 40.0, 450.0
 NOISE = 25.0  # standard deviation, Hounsfield units
-_VESSELS = 26
+_VESSELS = 20
+_FOCI, _RADIUS = 3, (0.1, 0.16)  # of the finding; they may lie in either lung
 _CONTRAST = 900.0  # of the finding over lung, at visibility 1
 
 
@@ -26,10 +27,7 @@ class Anatomy:
         self.heart = rng.uniform(0.17, 0.25)
         self.vessels = np.column_stack([rng.uniform(-1, 1, (_VESSELS, 2)), rng.uniform(0.012, 0.026, _VESSELS)])
         self.drift = rng.normal(0, 0.35, (_VESSELS, 2))
-        self.finding_side = int(rng.integers(2))
-        angle, distance = rng.uniform(0, 2 * np.pi), 0.6 * np.sqrt(rng.uniform())
-        self.finding_place = distance * np.cos(angle), distance * np.sin(angle)
-        self.finding_radius = rng.uniform(0.07, 0.11)
+        self.foci = [(int(rng.integers(2)), *rng.uniform(-0.6, 0.6, 2), rng.uniform(*_RADIUS)) for _ in range(_FOCI)]
 
     def slice(self, height: float, visibility: float, rng: np.random.Generator) -> np.ndarray:
         x, y = self._plane()
@@ -39,7 +37,7 @@ class Anatomy:
         self._blend(image, self._inside(x, y, 0, 0, width, depth), FAT)
         self._blend(image, self._inside(x, y, 0, 0, width - self.fat, depth - self.fat), MUSCLE)
         for side in (0, 1):
-            self._lung(image, x, y, side, height, visibility)
+            self._lung(image, x / narrow, y, side, height, visibility)
         heart = self.heart * (1.1 - 0.7 * height)
         self._blend(image, self._inside(x, y, 0.08, -0.08, heart * 1.2, heart), BLOOD)
         self._blend(image, self._inside(x, y, 0, depth - self.fat - 0.13, 0.09, 0.09), BONE)
@@ -58,10 +56,10 @@ class Anatomy:
             u, v = u * 0.85 + height * self.drift[vessel, 0], v * 0.85 + height * self.drift[vessel, 1]
             spot = self._inside(x, y, middle + u * wide, v * deep, radius, radius)
             self._blend(image, spot * inside, BLOOD)
-        if side == self.finding_side and visibility > 0:
-            u, v = self.finding_place
-            squared = (x - middle - u * wide) ** 2 + (y - v * deep) ** 2
-            image += inside * visibility * _CONTRAST * np.exp(-squared / self.finding_radius**2) * (image < -200)
+        for where, u, v, radius in self.foci:
+            if where == side and visibility > 0:
+                squared = (x - middle - u * wide) ** 2 + (y - v * deep) ** 2
+                image += inside * visibility * _CONTRAST * np.exp(-squared / radius**2) * (image < -200)
 
     def _plane(self) -> tuple[np.ndarray, np.ndarray]:
         x, y = self._axis[None, :] - self.shift[0], self._axis[:, None] - self.shift[1]

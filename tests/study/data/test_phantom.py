@@ -1,0 +1,65 @@
+import hashlib
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pydicom
+import pytest
+from PIL import Image
+
+from study.data import phantom
+
+
+def _bytes(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.mark.parametrize("write", [phantom.write_corpus, phantom.write_task])
+def test_the_same_settings_give_the_same_bytes(write, tiny_phantom, tmp_path):
+    write(tiny_phantom, tmp_path / "a")
+    write(tiny_phantom, tmp_path / "b")
+    assert _bytes(tmp_path / "a") == _bytes(tmp_path / "b")
+    tiny_phantom.seed += 1
+    write(tiny_phantom, tmp_path / "c")
+    images = {digest for name, digest in _bytes(tmp_path / "a").items() if not name.endswith(".csv")}
+    assert images.isdisjoint(_bytes(tmp_path / "c").values())
+
+
+def test_the_corpus_is_real_dicom(tiny_phantom, tmp_path):
+    phantom.write_corpus(tiny_phantom, tmp_path)
+    files = sorted(tmp_path.rglob("*.dcm"))
+    assert len(files) == tiny_phantom.patients * tiny_phantom.slices
+    image = pydicom.dcmread(files[0])
+    units = image.pixel_array * float(image.RescaleSlope) + float(image.RescaleIntercept)
+    assert image.Modality == "CT" and units.shape == (32, 32)
+    assert units.min() < -900 and units.max() > 200
+    assert len({pydicom.dcmread(path).SOPInstanceUID for path in files}) == len(files)
+
+
+def test_the_finding_is_what_visibility_makes_of_it(tiny_phantom, tmp_path):
+    brightness = {}
+    for visibility in (0.0, 0.5, 1.0):
+        tiny_phantom.visibility = visibility
+        phantom.write_task(tiny_phantom, tmp_path / str(visibility))
+        rows = [line.split(",") for line in (tmp_path / str(visibility) / "labels.csv").read_text().split()[1:]]
+        means = {"finding": [], "normal": []}
+        for file, label, _ in rows:
+            means[label].append(np.asarray(Image.open(tmp_path / str(visibility) / file)).mean())
+        brightness[visibility] = {label: np.mean(values) for label, values in means.items()}
+    assert brightness[0.0]["finding"] < brightness[0.5]["finding"] < brightness[1.0]["finding"]
+    assert len({own["normal"] for own in brightness.values()}) == 1
+
+
+def test_prevalence_is_the_share_of_patients(tiny_phantom, tmp_path):
+    tiny_phantom.prevalence = 0.25
+    phantom.write_task(tiny_phantom, tmp_path)
+    rows = [line.split(",") for line in (tmp_path / "labels.csv").read_text().split()[1:]]
+    assert len(rows) == 24 and len({patient for _, label, patient in rows if label == "finding"}) == 3
+
+
+def test_more_patients_leave_the_others_as_they_were(tiny_phantom, tmp_path):
+    phantom.write_corpus(tiny_phantom, tmp_path / "a")
+    more = SimpleNamespace(**{**vars(tiny_phantom), "patients": 4})
+    phantom.write_corpus(more, tmp_path / "b")
+    assert _bytes(tmp_path / "a").items() <= _bytes(tmp_path / "b").items()
