@@ -65,7 +65,7 @@ def _read(path: Path) -> dict[str, Tensor]:
     try:
         weights = load_file(path) if path.suffix == ".safetensors" else _read_torch(path)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, KeyError) as error:
-        raise ValueError(f"{path}: not a weights file ({str(error).splitlines()[0]})") from error
+        raise ValueError(f"{path}: not a weights file (neither safetensors nor a torch file of tensors)") from error
     if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
         raise ValueError(f"{path}: not a weights file (it must hold a dictionary of tensors)")
     return weights

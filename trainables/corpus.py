@@ -17,8 +17,8 @@ MARGIN = 1.5
 class Images:
     """The chosen rows of several stores, one after the other.
 
-    sources: {"uri", "digest", "rows"}, rows None for all. Images are stored `int(MARGIN * image_size)` pixels wide, so a
-    crop of less than (1 / MARGIN)^2 of the area is enlarged. Raises ValueError if there are none.
+    sources: {"uri", "digest", "rows"}, rows None for all. Images are stored `int(MARGIN * image_size)` pixels wide, so
+    a crop of less than (1 / MARGIN)^2 of the area is enlarged. Raises ValueError if there are none.
     """
 
     def __init__(self, sources: Sequence[Mapping[str, Any]], *, image_size: int, window: Sequence[float]) -> None:
@@ -47,8 +47,8 @@ class Images:
 def stream(length: int, *, seed: int, start: int, count: int) -> np.ndarray:
     """Elements start to start + count of an endless order: every image once in a random order, then again in another.
 
-    A pure function of its arguments. A batch may end one epoch and begin the next, so none is short or dropped, and a corpus
-    may be smaller than a batch.
+    A pure function of its arguments. A batch may end one epoch and begin the next, so none is short or dropped, and a
+    corpus may be smaller than a batch.
     """
     at = np.arange(start, start + count)
     epochs = at // length

@@ -7,6 +7,7 @@ checkpoint. So on the CPU, with fixed threads, a run that was cut short ends in 
 import hashlib
 import json
 import math
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -26,23 +27,30 @@ from trainables.methods.base import Method, Output
 ENCODER, HISTORY, STATE = "encoder.safetensors", "history.json", "state.pt"
 
 Report = Callable[[dict[str, Any], Path | None], None]
-"""Takes the latest history row and, at a checkpoint, its folder (None on every rank but the first)."""
+"""Takes the latest history row and, at a checkpoint, a folder that is then its own (None on all ranks but 0)."""
 
 
 def loop(config: dict[str, Any]) -> None:
     """The `train_loop_per_worker` of a TorchTrainer, with any number of workers, 0 included.
 
-    config: "method", "settings" (resolved), "backbone", "image_size", "window" [low, high], "sources" [{"uri", "digest",
-    "rows": None for all}], "seed", "batch" (source images a step over all ranks), "images" (the budget, in source images),
-    "threads" (of each worker), "checkpoint_every" and "log_every" (steps), and optionally "sync_batch_norm" (CUDA only).
+    config: "method", "settings" (resolved), "backbone", "image_size", "window" [low, high], "sources" [{"uri",
+    "digest", "rows": None for all}], "seed", "batch" (source images a step over all ranks), "images" (the budget, in
+    source images), "threads" (of each worker), "checkpoint_every" and "log_every" (steps), and optionally
+    "sync_batch_norm" (CUDA only).
 
     The last report's checkpoint holds encoder.safetensors under timm's names and history.json, a list of rows: step,
     images, views, seconds, device_seconds, loss (mean since the row before), loss_over_trivial, spread, rank, lr.
     """
     context, start = ray.train.get_context(), ray.train.get_checkpoint()
+    reported: list[Path] = []
 
     def report(row: dict[str, Any], folder: Path | None) -> None:
-        ray.train.report(row, checkpoint=ray.train.Checkpoint.from_directory(folder) if folder else None)
+        checkpoint = ray.train.Checkpoint.from_directory(folder) if folder else None
+        ray.train.report(row, checkpoint=checkpoint, delete_local_checkpoint_after_upload=True)
+        if folder:  # without workers Ray uploads nothing and the last folder is the result
+            for earlier in reported:
+                shutil.rmtree(earlier, ignore_errors=True)
+            reported[:] = [folder]
 
     with start.as_directory() if start else nullcontext() as folder:
         state = torch.load(Path(folder) / STATE, map_location="cpu", weights_only=True) if folder else None
@@ -98,7 +106,7 @@ class _Run:
         self.model = _distribute(self.method, device) if world > 1 else self.method
         self.optimizer = self.method.optimizer()
         self.step, self.history, self.views, self.seconds = 0, [], 0, 0.0
-        self.losses = torch.zeros((), dtype=torch.float64)  # summed since the last row
+        self.sums = torch.zeros(2, dtype=torch.float64)  # loss and its trivial value since the last row
         self.since, self.began = 0, time.perf_counter()
         self.output: Output | None = None
 
@@ -125,7 +133,7 @@ class _Run:
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.history = state["step"], json.loads(state["history"])
         self.views, self.seconds = state["views"], state["seconds"]
-        self.losses, self.since = state["losses"].clone(), state["since"]
+        self.sums, self.since = state["sums"].clone(), state["since"]
 
     def remaining(self) -> Iterator[int]:
         while self.step < self.steps:
@@ -156,7 +164,7 @@ class _Run:
         self.method.after_step(progress)
         self.output, self.lr = output, values["lr"]
         self.step, self.since = self.step + 1, self.since + 1
-        self.losses += loss
+        self.sums += torch.tensor([loss, output.trivial or 0.0], dtype=torch.float64)
         self.views += output.views * self.config["batch"]
 
     def _batch(self) -> Tensor:
@@ -170,14 +178,15 @@ class _Run:
         return self.seconds + time.perf_counter() - self.began
 
     def log(self) -> None:
-        loss = float(distributed.mean((self.losses / self.since).to(self.device)))
-        embedding, trivial = distributed.gather(self.output.embedding.float()).cpu(), self.output.trivial
+        loss, trivial = distributed.mean((self.sums / self.since).to(self.device)).tolist()
+        embedding = distributed.gather(self.output.embedding.float()).cpu()
+        seconds = self.elapsed()
         row = {
             "step": self.step,
             "images": self.step * self.config["batch"],
             "views": self.views,
-            "seconds": self.elapsed(),
-            "device_seconds": self.elapsed() * self.world,
+            "seconds": seconds,
+            "device_seconds": seconds * self.world,
             "loss": loss,
             "loss_over_trivial": loss / trivial if trivial else None,
             "spread": monitor.spread(embedding),
@@ -185,20 +194,19 @@ class _Run:
             "lr": self.lr,
         }
         self.history.append(row)
-        self.losses.zero_()
+        self.sums.zero_()
         self.since = 0
 
     def checkpoint(self, report: Report) -> None:
         row = self.history[-1] if self.history else {}
         if self.rank:
             return report(row, None)
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            torch.save(self.state(), folder / STATE)
-            (folder / HISTORY).write_text(json.dumps(self.history))
-            meta = {key: self.config[key] for key in ("method", "backbone", "image_size", "seed")} | {"step": self.step}
-            backbones.save(self.method.encoder, folder / ENCODER, meta)
-            report(row, folder)
+        folder = Path(tempfile.mkdtemp(prefix="labelcurve-"))
+        torch.save(self.state(), folder / STATE)
+        (folder / HISTORY).write_text(json.dumps(self.history))
+        meta = {key: self.config[key] for key in ("method", "backbone", "image_size", "seed")} | {"step": self.step}
+        backbones.save(self.method.encoder, folder / ENCODER, meta)
+        report(row, folder)
 
     def state(self) -> dict[str, Any]:
         return {
@@ -208,7 +216,7 @@ class _Run:
             "history": json.dumps(self.history),
             "views": self.views,
             "seconds": self.elapsed(),
-            "losses": self.losses,
+            "sums": self.sums,
             "since": self.since,
         }
 

@@ -116,8 +116,8 @@ def _boxes(
     """(count, 4): top, left, height, width of the first of TRIES random boxes that fits, else the whole image."""
     high, wide = shape
     area = high * wide * (scale[0] + (scale[1] - scale[0]) * torch.rand(count, TRIES, generator=generator))
-    low, top = math.log(ratio[0]), math.log(ratio[1])
-    aspect = torch.exp(low + (top - low) * torch.rand(count, TRIES, generator=generator))
+    narrow, broad = math.log(ratio[0]), math.log(ratio[1])
+    aspect = torch.exp(narrow + (broad - narrow) * torch.rand(count, TRIES, generator=generator))
     width, height = (area * aspect).sqrt().round(), (area / aspect).sqrt().round()
     fits = (width >= 1) & (height >= 1) & (width <= wide) & (height <= high)
     first = fits.to(torch.uint8).argmax(1, keepdim=True)
@@ -125,7 +125,8 @@ def _boxes(
     height = torch.where(any_fits, height.gather(1, first).squeeze(1), torch.tensor(float(high)))
     width = torch.where(any_fits, width.gather(1, first).squeeze(1), torch.tensor(float(wide)))
     places = torch.rand(2, count, generator=generator)
-    return torch.stack([(places[0] * (high - height + 1)).floor(), (places[1] * (wide - width + 1)).floor(), height, width], 1)
+    top, left = (places[0] * (high - height + 1)).floor(), (places[1] * (wide - width + 1)).floor()
+    return torch.stack([top, left, height, width], 1)
 
 
 def _resize_weights(start: Tensor, length: Tensor, source: int, size: int) -> Tensor:

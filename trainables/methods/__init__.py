@@ -1,7 +1,7 @@
 """The self-supervised methods: one file each in this folder, found by its name.
 
-Nothing here imports torch, so a study can be checked where no method can run. A method's file defines, at its top level,
-one `class Settings(BaseModel, extra="forbid")` that uses pydantic and the standard library alone, and one class
+Nothing here imports torch, so a study can be checked where no method can run. A method's file defines, at its top
+level, one `class Settings(BaseModel, extra="forbid")` that uses pydantic and the standard library alone, and one class
 under `@register`.
 """
 
@@ -56,7 +56,7 @@ def settings_class(name: str) -> type[BaseModel]:
 def validate_settings(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """All settings of the method with their defaults filled in, as plain JSON values.
 
-    Raises ValueError with one line for an unknown method, an unknown key (with the nearest name), a wrong type or value.
+    Raises ValueError with one line for an unknown method or key (with the nearest name), a wrong type or value.
     """
     model = settings_class(name)
     try:

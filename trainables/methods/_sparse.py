@@ -92,7 +92,7 @@ MASKED: dict[type, type] = {
 def sparsify(network: nn.Module) -> nn.Module:
     """Give every layer of the network its masked form, in place; parameters, buffers and names stay.
 
-    Raises ValueError for a layer whose masked form is not known, since it might carry hidden pixels to visible positions.
+    Raises ValueError for a layer without a masked form, since it might carry hidden pixels to visible positions.
     """
     for name, layer in network.named_modules():
         if type(layer) in MASKED:

@@ -9,7 +9,7 @@ from torch import Generator, Tensor, nn
 class Output(NamedTuple):
     """What one forward pass gives.
 
-    loss: scalar. trivial: the loss of an encoder that has learnt nothing, None while it has no meaning. embedding:
+    loss: scalar. trivial: the loss of an encoder that has learnt nothing, None where nothing is known of it. embedding:
     (B, D), without gradient, watched for collapse. views: images fed to encoders for each source image.
     """
 

@@ -1,11 +1,11 @@
-"""MoCo v2: momentum contrast with an MLP head (Chen et al. 2020, arXiv 2003.04297; He et al. 2020, arXiv 1911.05722)."""
+"""MoCo v2: momentum contrast with an MLP head (Chen et al. 2020, arXiv 2003.04297; MoCo is arXiv 1911.05722)."""
 
 import copy
 import math
 from typing import Any
 
 import torch
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
@@ -42,6 +42,13 @@ class Settings(BaseModel, extra="forbid"):
     flip: float = Field(0.5, ge=0, le=1, description="probability of each of the two flips")
     noise_variance: tuple[float, float] = (1e-5, 1e-4)
     noise_probability: float = Field(0.5, ge=0, le=1)
+
+    @field_validator("crop_scale", "blur_sigma", "noise_variance")
+    @classmethod
+    def _is_range(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not 0 < value[0] <= value[1]:
+            raise ValueError("must be two numbers above 0, the smaller one first")
+        return value
 
 
 @register
@@ -85,8 +92,7 @@ class MoCoV2(Method):
         negatives = self.queue[: int(self.filled)]
         loss = info_nce(queries, keys, negatives, self.settings.temperature)
         self._fresh = distributed.gather(keys)
-        trivial = math.log(1 + len(negatives)) if len(negatives) else None
-        return Output(loss, trivial, queries.detach(), views=VIEWS_PER_IMAGE)
+        return Output(loss, math.log(1 + len(negatives)), queries.detach(), views=VIEWS_PER_IMAGE)
 
     @torch.no_grad()
     def _keys(self, images: Tensor, generator: Generator) -> Tensor:
@@ -97,7 +103,7 @@ class MoCoV2(Method):
         splits = self.settings.bn_splits
         if len(images) % splits:
             raise ValueError(
-                f"pretraining.methods.moco_v2.bn_splits: {splits} does not divide the {len(images)} images of each rank's batch"
+                f"pretraining.methods.moco_v2.bn_splits: {splits} does not divide the batch of {len(images)} a worker"
             )
         features = torch.cat([backbone(part) for part in images.chunk(splits)])
         return functional.normalize(head(features).to(self.queue.dtype), dim=1)  # full precision under autocast

@@ -1,9 +1,9 @@
-"""SparK: masked image modelling for CNNs (Tian et al. 2023, "Designing BERT for Convolutional Networks", arXiv 2301.03580)."""
+"""SparK (Tian et al. 2023, "Designing BERT for Convolutional Networks", arXiv 2301.03580): masked image modelling."""
 
 from typing import Any
 
 import torch
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
@@ -30,6 +30,13 @@ class Settings(BaseModel, extra="forbid"):
     clip: float = Field(5.0, gt=0)
     crop_scale: tuple[float, float] = (0.67, 1.0)
     horizontal_flip: float = Field(0.5, ge=0, le=1)
+
+    @field_validator("crop_scale")
+    @classmethod
+    def _is_range(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not 0 < value[0] <= value[1]:
+            raise ValueError("must be two numbers above 0, the smaller one first")
+        return value
 
 
 @register
@@ -89,7 +96,7 @@ def check_image_size(size: int) -> None:
 def reconstruction_loss(images: Tensor, predicted: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     """Mean squared error on pixels normalised in each patch, over hidden patches; and that of predicting the mean.
 
-    The second, the loss's trivial value, is 1 (but for Bessel's correction) times the share of hidden patches that are not flat.
+    The second is the loss's trivial value: 1023 / 1024 times the share of hidden patches that are not flat.
     """
     target, guess = _patches(images), _patches(predicted.to(images.dtype))  # full precision under autocast
     target = (target - target.mean(-1, keepdim=True)) / (target.var(-1, keepdim=True) + EPSILON).sqrt()

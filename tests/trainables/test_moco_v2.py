@@ -1,0 +1,123 @@
+"""MoCo v2 against plain loops, and the state it carries from step to step."""
+
+import copy
+import math
+
+import pytest
+import torch
+from torch.nn import functional
+
+from trainables import backbones
+from trainables.methods import moco_v2
+
+
+def method(queue=12, batch=8, **settings):
+    torch.manual_seed(0)
+    made = moco_v2.Settings(queue=queue, dim=16, **{"bn_splits": 2} | settings)
+    return moco_v2.MoCoV2(backbones.build("resnet18"), made, image_size=64, batch=batch).double().train()
+
+
+def pair(count=8):
+    first, second = torch.rand(2, count, 1, 64, 64, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
+    return first, second
+
+
+def forward(made, views, seed=0):
+    return made(views, progress=0.0, generator=torch.Generator().manual_seed(seed))
+
+
+def test_loss_equals_the_loop_over_samples():
+    torch.manual_seed(1)
+    unit = [functional.normalize(torch.randn(n, 16, dtype=torch.float64), dim=1) for n in (5, 5, 9)]
+    queries, keys, negatives = unit
+    terms = []
+    for query, key in zip(queries, keys, strict=True):
+        scores = [float(query @ key) / 0.2] + [float(query @ negative) / 0.2 for negative in negatives]
+        terms.append(-math.log(math.exp(scores[0]) / sum(math.exp(score) for score in scores)))
+    assert float(moco_v2.info_nce(queries, keys, negatives, 0.2)) == pytest.approx(sum(terms) / 5, abs=1e-12)
+
+
+def test_keys_are_normalised_in_shuffled_parts_and_come_back_in_order():
+    made, (_, images) = method(), pair()
+    keys = made._keys(images, torch.Generator().manual_seed(7))
+    order = torch.randperm(8, generator=torch.Generator().manual_seed(7)).tolist()
+    expected = torch.zeros_like(keys)
+    for part in (order[:4], order[4:]):
+        embedded = functional.normalize(made.key_head(made.key_backbone(images[part])), dim=1)
+        for place, row in zip(part, embedded, strict=True):
+            expected[place] = row
+    torch.testing.assert_close(keys, expected)
+    torch.testing.assert_close(keys.norm(dim=1), torch.ones(8, dtype=torch.float64))
+    assert not keys.requires_grad
+
+
+def test_the_queue_fills_then_replaces_its_oldest_keys():
+    made = method(queue=12)
+    trivial, given = [], []
+    for step in range(3):
+        output = forward(made, pair(), seed=step)
+        given.append(made._fresh)
+        trivial.append(output.trivial)
+        made.after_step(0.0)
+    assert trivial == pytest.approx([0, math.log(9), math.log(13)])
+    assert int(made.filled) == 12 and int(made.pointer) == 24 % 12
+    expected = torch.cat(given)[-12:]
+    assert torch.equal(made.queue, expected)
+
+
+def test_a_batch_larger_than_the_queue_leaves_its_last_keys():
+    made = method(queue=3)
+    forward(made, pair())
+    fresh = made._fresh
+    made.after_step(0.0)
+    assert torch.equal(made.queue, fresh[-3:]) and int(made.filled) == 3
+
+
+def test_the_key_encoder_follows_by_its_momentum_and_takes_no_gradient():
+    made = method(momentum=0.9)
+    forward(made, pair())
+    before = copy.deepcopy(made.key_backbone)
+    with torch.no_grad():
+        for parameter in made.backbone.parameters():
+            parameter.add_(1)
+    made.after_step(0.0)
+    for old, new, fast in zip(*(m.parameters() for m in (before, made.key_backbone, made.backbone)), strict=True):
+        torch.testing.assert_close(new, 0.9 * old + 0.1 * fast)
+    trained = {id(p) for group in made.optimizer().param_groups for p in group["params"]}
+    assert not trained & {id(p) for m in (made.key_backbone, made.key_head) for p in m.parameters()}
+
+
+def test_an_encoder_that_gives_one_vector_costs_the_trivial_loss():
+    made = method(queue=8)
+    forward(made, pair())
+    made.after_step(0.0)
+    same = functional.normalize(torch.ones(8, 16, dtype=torch.float64), dim=1)
+    made.queue.copy_(same)
+    assert float(moco_v2.info_nce(same, same, made.queue, 0.07)) == pytest.approx(math.log(9))
+    assert forward(made, pair()).trivial == pytest.approx(math.log(9))
+
+
+def test_a_batch_that_the_splits_do_not_divide_is_refused():
+    with pytest.raises(ValueError, match="bn_splits: 3 does not divide the batch of 8"):
+        forward(method(bn_splits=3), pair())
+
+
+def test_schedule_scales_with_the_batch():
+    made = method(batch=128)
+    assert made.schedule(0)["lr"] == pytest.approx(0.015) and made.schedule(1)["lr"] == pytest.approx(0)
+    assert made.schedule(0.5)["weight_decay"] == 1e-4
+
+
+def test_loss_falls_on_a_few_images():
+    made = method(queue=16).float()
+    images = torch.rand(8, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+    optimizer = torch.optim.SGD([p for p in made.parameters() if p.requires_grad], 0.05, momentum=0.9)
+    ratios = []
+    for number in range(10):
+        output = forward(made, (images, images.flip(-1)), seed=number)
+        optimizer.zero_grad()
+        output.loss.backward()
+        optimizer.step()
+        made.after_step(0.0)
+        ratios.append(output.loss.item() / output.trivial if output.trivial else None)
+    assert ratios[-1] < 0.8 * ratios[2]

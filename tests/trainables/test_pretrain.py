@@ -1,0 +1,191 @@
+"""The loop's promises: the budget, the order of images, the history, and a resume to the bit."""
+
+import json
+import math
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from study.data.store import StoreWriter
+from trainables import backbones, corpus, methods, pretrain
+
+SIZE, BATCH, STEPS = 64, 4, 5
+SMALL = {"spark": {"decoder_width": 32}, "moco_v2": {"queue": 64}}
+"""Only to spare time; a method that is not here runs as it comes."""
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """A store of 11 grey images, fewer than three batches."""
+    folder = tmp_path_factory.mktemp("store")
+    rng = np.random.default_rng(0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LABELCURVE_CACHE", str(folder / "cache"))
+        writer = StoreWriter(folder / "slices.arrow", unit="grey")
+        for number in range(11):
+            pixels = rng.integers(0, 255, (70, 80), dtype=np.uint8)
+            writer.append(pixels, digest=f"{number:032x}", patient="p", series="s", position=float(number))
+        ref = writer.close()
+        yield {"uri": ref.uri, "digest": ref.digest, "rows": None}
+
+
+@pytest.fixture
+def config(source):
+    return {
+        "method": "spark",
+        "settings": methods.validate_settings("spark", SMALL["spark"]),
+        "backbone": "resnet18",
+        "image_size": SIZE,
+        "window": [0.0, 1.0],
+        "sources": [source],
+        "seed": 3,
+        "batch": BATCH,
+        "images": BATCH * STEPS - 3,
+        "threads": 1,
+        "checkpoint_every": 3,
+        "log_every": 2,
+    }
+
+
+class Stop(Exception):
+    pass
+
+
+class Reports:
+    """Keeps what a run reports; stops it at a checkpoint if asked, as a kill would."""
+
+    def __init__(self, stop_at=None):
+        self.rows, self.checkpoints, self.stop_at = [], [], stop_at
+
+    def __call__(self, row, folder):
+        self.rows.append(row)
+        if folder is None:
+            return
+        state = torch.load(folder / "state.pt", weights_only=True)
+        encoder = backbones.build("resnet18")
+        backbones.load(encoder, folder / "encoder.safetensors")
+        history = json.loads((folder / "history.json").read_text())
+        shutil.rmtree(folder)
+        self.checkpoints.append((state, encoder.state_dict(), history))
+        if state["step"] == self.stop_at:
+            raise Stop
+
+
+def run(config, state=None, stop_at=None):
+    reports = Reports(stop_at)
+    if stop_at:
+        with pytest.raises(Stop):
+            pretrain.train(config, state, reports)
+    else:
+        pretrain.train(config, state, reports)
+    return reports
+
+
+def same(a, b):
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+    return a == b
+
+
+def timeless(history):
+    return [{key: value for key, value in row.items() if not key.endswith("seconds")} for row in history]
+
+
+@pytest.mark.parametrize("name", methods.names())
+def test_a_run_that_was_cut_short_ends_in_the_bits_of_one_that_was_not(name, config):
+    config |= {"method": name, "settings": methods.validate_settings(name, SMALL.get(name, {}))}
+    whole = run(config)
+    half = run(config, stop_at=3)
+    torch.manual_seed(999)
+    resumed = run(config, half.checkpoints[-1][0])
+    (state, encoder, history), (state2, encoder2, history2) = whole.checkpoints[-1], resumed.checkpoints[-1]
+    assert state["step"] == STEPS and same(encoder, encoder2)
+    assert same(state["method"], state2["method"]) and same(state["optimizer"], state2["optimizer"])
+    assert timeless(history) == timeless(history2)
+    assert history2[-1]["seconds"] > history2[0]["seconds"]
+
+
+def test_the_history_tells_what_was_spent_and_learnt(config):
+    reports = run(config)
+    history = reports.checkpoints[-1][2]
+    assert [row["step"] for row in history] == [2, 4, 5]
+    assert [row["images"] for row in history] == [8, 16, 20] == [row["views"] for row in history]
+    for row in history:
+        assert row["device_seconds"] == row["seconds"] > 0 and row["lr"] > 0
+        assert 0 < row["spread"] < 1.5 and 1 <= row["rank"] <= BATCH
+        assert row["loss_over_trivial"] == pytest.approx(row["loss"], rel=0.01)
+    assert len(reports.checkpoints) == 2 and reports.rows[-1] == history[-1]
+
+
+def test_a_finished_run_gives_its_result_again(config):
+    first = run(config)
+    again = run(config, first.checkpoints[-1][0])
+    assert len(again.checkpoints) == 1 and same(again.checkpoints[0][1], first.checkpoints[-1][1])
+
+
+def test_the_seed_alone_decides_the_first_weights_and_the_order(config):
+    one, other = run(config | {"images": 4}), run(config | {"images": 4, "seed": 4})
+    assert same(one.checkpoints[0][1], run(config | {"images": 4}).checkpoints[0][1])
+    assert not same(one.checkpoints[0][1], other.checkpoints[0][1])
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_by_name_and_step(config, monkeypatch):
+    def broken(images, predicted, mask):
+        return predicted.mean() * math.nan, torch.ones(())
+
+    monkeypatch.setattr("trainables.methods.spark.reconstruction_loss", broken)
+    with pytest.raises(RuntimeError, match="spark: the loss is nan at step 1 of 5"):
+        run(config)
+
+
+def test_a_batch_that_workers_cannot_share_is_refused(config):
+    with pytest.raises(ValueError, match="a batch of 4 cannot be divided over 3 workers"):
+        pretrain.train(config, None, Reports(), world=3)
+
+
+def test_chosen_rows_are_the_only_ones_read(config, source):
+    images = corpus.Images([source | {"rows": [7, 2]}, source | {"rows": [5]}], image_size=64, window=[0, 1])
+    everything = corpus.Images([source], image_size=64, window=[0, 1])
+    assert len(images) == 3 and len(everything) == 11
+    assert torch.equal(images.read(np.array([2, 0, 1])), everything.read(np.array([5, 7, 2])))
+    assert images.read(np.array([0])).shape == (1, 1, 96, 96)
+
+
+def test_an_empty_corpus_is_refused(source):
+    with pytest.raises(ValueError, match="the corpus holds no image"):
+        corpus.Images([source | {"rows": []}], image_size=64, window=[0, 1])
+
+
+def test_the_stream_goes_through_every_image_before_any_again():
+    whole = corpus.stream(11, seed=3, start=0, count=44)
+    for epoch in whole.reshape(4, 11):
+        assert sorted(epoch) == list(range(11))
+    assert len({tuple(epoch) for epoch in whole.reshape(4, 11)}) == 4
+    pieces = [corpus.stream(11, seed=3, start=at, count=8) for at in range(0, 40, 8)]
+    assert np.array_equal(np.concatenate(pieces), whole[:40])
+    assert sorted(corpus.stream(3, seed=0, start=0, count=9)) == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+
+
+def test_ray_train_runs_the_loop_in_this_process(config, tmp_path, monkeypatch):
+    from ray.train import CheckpointConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchTrainer
+
+    monkeypatch.setenv("RAY_TRAIN_V2_ENABLED", "1")
+    trainer = TorchTrainer(
+        pretrain.loop,
+        train_loop_config=config,
+        scaling_config=ScalingConfig(num_workers=0),
+        run_config=RunConfig(
+            storage_path=str(tmp_path), name="run", checkpoint_config=CheckpointConfig(num_to_keep=1)
+        ),
+    )
+    with trainer.fit().checkpoint.as_directory() as folder:
+        backbones.check_weights(f"{folder}/encoder.safetensors", "resnet18")
+        with open(f"{folder}/history.json") as file:
+            assert json.load(file)[-1]["step"] == STEPS
