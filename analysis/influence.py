@@ -83,9 +83,7 @@ def _auc(labels: np.ndarray, p: np.ndarray, cluster: np.ndarray) -> tuple[float,
         auc, placed = placements(scores, positive)
         estimates.append(auc)
         centred = placed - auc
-        parts.append(
-            _stratum(centred, positive, cluster, clusters) + _stratum(centred, ~positive, cluster, clusters)
-        )
+        parts.append(_stratum(centred, positive, cluster, clusters) + _stratum(centred, ~positive, cluster, clusters))
     return float(np.mean(estimates)), np.mean(parts, axis=0)
 
 

@@ -30,6 +30,7 @@ def make_features(
     missing = [pair for pair in pairs if not paths[pair].exists()]
     if missing:
         import ray
+
         from trainables.probe import write_features
 
         say(f"features of {len(missing)} pairs of encoder and task")

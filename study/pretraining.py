@@ -109,6 +109,7 @@ class Encoders:
         """One Ray Train run, found again by its name, so that building it twice goes on with it."""
         from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
         from ray.train.torch import TorchTrainer
+
         from trainables.pretrain import loop
 
         slot, asked = self.study.resources.pretraining, self.study.pretraining

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from analysis.report import write_report
 from cluster.session import ClusterUnavailable, Resources, session
-
 from study.acceptance import accept, accepted, check_accepted, planned
 from study.data.pseudonyms import PseudonymKey, find_key
 from study.errors import InputRefused, SurroundingsFailed

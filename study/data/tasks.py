@@ -219,9 +219,7 @@ def _distinct(labels: Path, rows: list[LabelRow], digests: list[str]) -> dict[st
     return kept
 
 
-def _write(
-    name: str, split: _Split, images: Path, labels: Path, entry: Path, key: PseudonymKey, listing: str
-) -> None:
+def _write(name: str, split: _Split, images: Path, labels: Path, entry: Path, key: PseudonymKey, listing: str) -> None:
     with StoreWriter(entry / "images.arrow", unit="grey") as writer:
         for sample in split.samples:
             try:

@@ -13,9 +13,7 @@ def by_hand(make, scores_of):
     finals, scores = [], []
     for (init, draw), values in scores_of.items():
         for index, value in enumerate(values):
-            finals.append(
-                make.run(make.cell(init, draw=draw), "final", index, search_budget=4, selection="search")
-            )
+            finals.append(make.run(make.cell(init, draw=draw), "final", index, search_budget=4, selection="search"))
             key = finals[-1]["key"]
             scores.append({"key": key, "test_set": "test", "unit": "image", "metric": "auc", "value": value})
     return make.study(finals=finals, scores=scores)

@@ -35,7 +35,8 @@ def naive_obuchowski(y, s, patients):
     b = np.array([(psi.mean(0) - theta)[patients[y == 0] == k].sum() for k in names])
     i10, i01 = len(set(patients[y == 1])), len(set(patients[y == 0]))
     return (
-        i10 / (i10 - 1) * (a**2).sum() / m**2 + i01 / (i01 - 1) * (b**2).sum() / n**2
+        i10 / (i10 - 1) * (a**2).sum() / m**2
+        + i01 / (i01 - 1) * (b**2).sum() / n**2
         + 2 * len(names) / (len(names) - 1) * (a * b).sum() / (m * n)
     )
 

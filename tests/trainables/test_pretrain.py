@@ -181,9 +181,7 @@ def test_ray_train_runs_the_loop_in_this_process(config, tmp_path, monkeypatch):
         pretrain.loop,
         train_loop_config=config,
         scaling_config=ScalingConfig(num_workers=0),
-        run_config=RunConfig(
-            storage_path=str(tmp_path), name="run", checkpoint_config=CheckpointConfig(num_to_keep=1)
-        ),
+        run_config=RunConfig(storage_path=str(tmp_path), name="run", checkpoint_config=CheckpointConfig(num_to_keep=1)),
     )
     with trainer.fit().checkpoint.as_directory() as folder:
         backbones.check_weights(f"{folder}/encoder.safetensors", "resnet18")
