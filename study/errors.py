@@ -17,3 +17,8 @@ class SurroundingsFailed(LabelcurveError):
     """Disk, cluster or lock failed; running the same command again goes on where it stopped."""
 
     exit_code = 5
+
+
+def last_line(error: BaseException) -> str:
+    """The last line that an exception says, which in a chain of causes is the one that tells."""
+    return next((line.strip() for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)

@@ -132,5 +132,6 @@ def _subset(task: SplitTask, ordered: list[subsets.Patient], kind: str, value: f
         raise InputRefused(f"{asked} has {lacks} even with all its labels; its split cannot be studied")
     smallest = f"share {-(-least * 1000 // held) / 1000:g}" if kind == "share" else f"count {least}"
     raise InputRefused(
-        f"{asked} gives {subset.n_labels} labels in draw {draw}, with {lacks}; the smallest that works there is {smallest}"
+        f"{asked} gives {subset.n_labels} labels in draw {draw}, with {lacks}; "
+        f"the smallest that works there is {smallest}"
     )

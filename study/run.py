@@ -10,15 +10,16 @@ from analysis.report import write_report
 from cluster.session import ClusterUnavailable, Resources, session
 from study.acceptance import accept, accepted, check_accepted, planned
 from study.data.pseudonyms import PseudonymKey, find_key
+from study.encoders import Encoders
 from study.errors import InputRefused, SurroundingsFailed
 from study.failpoints import failpoint
 from study.features import make_features
 from study.grid import Grid, run_adaptation
 from study.ingest import check_sources, ingest
 from study.ledger import Ledger, LedgerError, lock
+from study.models import check_models
 from study.narrator import narrator
 from study.plan import make_plan
-from study.pretraining import Encoders, check_weights_files
 from study.spec import Study
 from study.stages import failed_cells, final_stage, search_stage
 
@@ -54,7 +55,7 @@ def run_study(
     say = narrator(root / "log" / "run.log")
     check_accepted(root, study)
     check_sources(study)
-    check_weights_files(study)
+    check_models(study)
     try:
         with lock(str(root)):
             return _run(study, root, store or results / "store", address, key_file, run_job, say)

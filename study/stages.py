@@ -58,7 +58,7 @@ def search_stage(grid: Grid, adaptation: str, *, root: Path, folder: Path) -> No
         gpus=study.resources.trial.gpus,
         slots=grid.slots,
         folder=folder,
-        say=lambda line: None,
+        say=grid.say,
     )
 
 

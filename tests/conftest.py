@@ -28,12 +28,14 @@ def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def ray_cluster() -> Iterator[None]:
-    """A private Ray with two CPUs, shared by all tests that ask for it."""
+def ray_cluster() -> Iterator[str]:
+    """A private Ray with two CPUs, shared by all tests that ask for it; its address."""
+    import ray
+
     from cluster.session import session
 
     with session(None, cpus=2, say=lambda line: None):
-        yield
+        yield ray.get_runtime_context().gcs_address
 
 
 @pytest.fixture(scope="session")

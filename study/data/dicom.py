@@ -161,6 +161,7 @@ def _refuse_unless_ct(dataset: Dataset) -> None:
 
 def _slice(dataset: Dataset, stored: np.ndarray, frame: int) -> Slice:
     groups = _functional_groups(dataset, frame)
+    values: np.ndarray
     if dataset.get("ModalityLUTSequence"):
         values = apply_modality_lut(stored, dataset).astype(np.float64)
     else:

@@ -125,7 +125,9 @@ class SliceStore:
         """Image i as a read-only view (H, W): int16 Hounsfield units, or uint8 grey values."""
         buffer, offset = self._views[i]
         height, width = self._shapes[i]
-        flat = np.frombuffer(buffer, dtype=DTYPES[self.unit], count=height * width, offset=offset)
+        flat: np.ndarray = np.frombuffer(
+            memoryview(buffer), dtype=DTYPES[self.unit], count=height * width, offset=offset
+        )
         return flat.reshape(height, width)
 
 

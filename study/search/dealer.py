@@ -109,7 +109,7 @@ class Dealer:
         epoch, step, score = record["epoch"], record["step"], record["score"]
         trial.epochs, trial.images = epoch, record["images"]
         trial.curves += [(epoch, step, split, metric, finite(value)) for split, metric, value in record["curves"]]
-        if not math.isfinite(score):
+        if score is None or not math.isfinite(score):
             self.end(trial, "failed_nan", error=f"the score of epoch {epoch} is {score}")
             return True
         trial.reports.append((epoch, score))

@@ -64,12 +64,7 @@ def search(
         for cell in cells
     }
 
-    def commit_and_say(done: TrialDone) -> None:
-        commit(done)
-        score = "" if done.score is None else f" {done.score:.4f}"
-        say(f"cell {done.cell} trial {done.index + 1}/{studies[done.cell].budget}: {done.status}{score}")
-
-    dealer = Dealer(studies, slots=slots, commit=commit_and_say)
+    dealer = Dealer(studies, slots=slots, commit=commit)
     if not dealer.left:
         return
     if not any(fits(node, cpus, gpus) for node in ray.nodes()):

@@ -88,8 +88,9 @@ def test_draws_differ_and_row_order_does_not_matter():
 def test_the_order_is_the_same_in_another_process_with_another_hash_seed(hash_seed):
     script = (
         "import polars as pl; from study.subsets import order;"
-        "s = pl.DataFrame({'row': range(20), 'digest': [f'd{i}' for i in range(20)], 'token': [f't{i}' for i in range(20)],"
-        "'role': ['train', 'val'] * 10, 'label': [i // 2 % 2 for i in range(20)]});"
+        "s = pl.DataFrame({'row': range(20), 'digest': [f'd{i}' for i in range(20)],"
+        "'token': [f't{i}' for i in range(20)], 'role': ['train', 'val'] * 10,"
+        "'label': [i // 2 % 2 for i in range(20)]});"
         "print([p.token for p in order(s, seed=3, draw=1)])"
     )
     run = subprocess.run(

@@ -1,0 +1,145 @@
+"""The second stage: every encoder that the study needs, each made once and kept with how it was made."""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from study import keys
+from study.errors import InputRefused
+from study.failpoints import failpoint
+from study.ingest import Ingested
+from study.ledger import Ledger, Storage
+from study.models import convert_weights, draw_weights
+from study.plan import Encoder, Plan
+from study.pretraining import pretrain
+from study.provenance import provenance
+from study.spec import Study
+
+
+@dataclass(frozen=True)
+class Encoders:
+    """Makes a study's encoders. One exists when its ``.json`` does, which is written last."""
+
+    study: Study
+    plan: Plan
+    root: Path
+    ledger: Ledger
+    ingested: Ingested
+    say: Callable[[str], None]
+
+    def make(self) -> dict[str, dict]:
+        """Encoder name -> ``{"uri", "digest"}`` of its weights; what was interrupted goes on where it was."""
+        refs = {}
+        for number, encoder in enumerate(self.plan.encoders, start=1):
+            recipe = self._recipe(encoder)
+            known = self._known(encoder, recipe)
+            if known is None:
+                self.say(f"encoder {number}/{len(self.plan.encoders)}: {encoder.name}")
+                known = self._make(encoder, recipe)
+            refs[encoder.name] = {"uri": str(self.root / "encoders" / f"{encoder.name}.safetensors"), "digest": known}
+        return refs
+
+    def _recipe(self, encoder: Encoder) -> dict:
+        """All that shapes the weights, as plain values; its digest is the encoder's fingerprint."""
+        study = self.study
+        recipe: dict[str, Any] = {"initialisation": encoder.initialisation, "backbone": study.backbone}
+        recipe["seed"] = keys.seed(keys.key(self.plan.identity, {"encoder": encoder.name}, "pretraining", None))
+        if encoder.initialisation in study.weights:
+            recipe["file"] = hashlib.sha256(study.weights[encoder.initialisation].read_bytes()).hexdigest()
+        if encoder.pretrained_here:
+            recipe |= {
+                "method": encoder.initialisation,
+                "settings": study.pretraining.methods[encoder.initialisation],
+                "image_size": study.image_size,
+                "window": list(study.window),
+                "images": study.pretraining.images,
+                "batch": study.pretraining.batch,
+                "workers": study.resources.pretraining.workers,
+                "corpus": self.ingested.corpus_hash(study),
+            }
+        return recipe | {"results_version": keys.RESULTS_VERSION}
+
+    def _known(self, encoder: Encoder, recipe: dict) -> str | None:
+        storage, name = Storage(str(self.root)), f"encoders/{encoder.name}.json"
+        if not storage.exists(name):
+            return None
+        made = json.loads(storage.read_bytes(name))
+        for setting in sorted(made["recipe"].keys() | recipe.keys()):
+            old, new = made["recipe"].get(setting), recipe.get(setting)
+            if old != new:
+                raise InputRefused(
+                    f"encoder {encoder.name} was made with {setting} {old!r}, and the study now asks for {new!r}; "
+                    "give the changed study another name, or change it back"
+                )
+        return made["digest"]
+
+    def _make(self, encoder: Encoder, recipe: dict) -> str:
+        with tempfile.TemporaryDirectory(prefix="labelcurve-") as folder:
+            weights = Path(folder) / "encoder.safetensors"
+            rows: list[dict] = []
+            if encoder.pretrained_here:
+                rows = self._pretrain(encoder, recipe, weights)
+            elif encoder.initialisation == "scratch":
+                draw_weights(self.study.backbone, recipe["seed"], weights)
+            else:
+                convert_weights(self.study.backbone, self.study.weights[encoder.initialisation], weights)
+            return self._commit(encoder, recipe, weights.read_bytes(), rows)
+
+    def _commit(self, encoder: Encoder, recipe: dict, weights: bytes, rows: list[dict]) -> str:
+        digest, storage = hashlib.sha256(weights).hexdigest(), Storage(str(self.root))
+        storage.write_atomic(f"encoders/{encoder.name}.safetensors", weights)
+        failpoint("pretraining-weights-written")
+        stored = self.ledger.keys("pretraining")
+        new = [row for row in rows if row["key"] not in stored]
+        if new:
+            new[-1]["encoder_hash"] = digest
+            self.ledger.commit("pretraining", new)
+        failpoint("pretraining-rows-written")
+        about = {"digest": digest, "recipe": recipe, "provenance": provenance(), "made_at": _now().isoformat()}
+        storage.write_atomic(f"encoders/{encoder.name}.json", json.dumps(about, indent=1).encode())
+        failpoint("encoder-made")
+        return digest
+
+    def _pretrain(self, encoder: Encoder, recipe: dict, weights: Path) -> list[dict]:
+        fingerprint = keys.digest(recipe)
+        history = pretrain(
+            recipe,
+            sources=self.ingested.pretraining_sources(self.study),
+            asked=self.study.pretraining,
+            slot=self.study.resources.pretraining,
+            name=f"{encoder.name}-{fingerprint[:8]}",
+            storage=self.study.resources.storage or str(self.root / "train"),
+            weights=weights,
+            say=self.say,
+        )
+        failpoint("pretraining-ended")
+        return [self._row(encoder, recipe, fingerprint, entry) for entry in history]
+
+    def _row(self, encoder: Encoder, recipe: dict, fingerprint: str, entry: dict) -> dict:
+        at = {"method": encoder.initialisation, "pretrain_seed": encoder.pretrain_seed}
+        about = provenance()
+        return (
+            entry
+            | at
+            | {
+                "key": keys.key(self.plan.identity, at, "pretraining", entry["step"]),
+                "fingerprint": fingerprint,
+                "study": self.study.name,
+                "batch": self.study.pretraining.batch,
+                "settings": json.dumps(recipe["settings"], sort_keys=True),
+                "corpus_hash": recipe["corpus"],
+                "version": about["version"],
+                "commit": about["commit"],
+                "torch": about["torch"],
+                "at": _now(),
+            }
+        )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

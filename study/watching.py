@@ -1,0 +1,68 @@
+"""What a pre-training run says while it goes on: from its controller, over an actor, to the driver's terminal."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import ray
+from ray.train import UserCallback
+
+EVERY_SECONDS = 20.0
+
+
+@ray.remote(num_cpus=0)
+class _Board:
+    """Holds the last thing reported. It runs where the driver runs or elsewhere, and losing it loses nothing."""
+
+    def __init__(self) -> None:
+        self._row: dict | None = None
+
+    def put(self, row: dict) -> None:
+        self._row = row
+
+    def get(self) -> dict | None:
+        return self._row
+
+
+class Reporter(UserCallback):
+    """Puts each report of rank 0 on the board; Ray Train calls it in the run's controller."""
+
+    def __init__(self, board) -> None:
+        self._board = board
+
+    def after_report(self, run_context, metrics, checkpoint) -> None:
+        self._board.put.remote(metrics[0])
+
+
+@contextmanager
+def watched(say: Callable[[str], None], *, images: int) -> Iterator[list[UserCallback]]:
+    """Train callbacks that let ``say`` tell, now and then, how far of ``images`` the run has come."""
+    board = _Board.remote()  # type: ignore[attr-defined]
+    over = threading.Event()
+
+    def watch() -> None:
+        told, began = None, None
+        while not over.wait(EVERY_SECONDS):
+            try:
+                row = ray.get(board.get.remote(), timeout=EVERY_SECONDS)
+            except Exception:
+                return  # a run is watched for comfort alone
+            if not row or row.get("images") in (None, told):
+                continue
+            told, began = row["images"], began or (time.monotonic(), row["images"])
+            passed = told - began[1]
+            left = (time.monotonic() - began[0]) / passed * (images - told) / 60 if passed else None
+            say(
+                f"  {told:,} of {images:,} images, loss {row['loss']:.3f}"
+                + (f", about {left:.1f} min left" if left is not None else "")
+            )
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield [Reporter(board)]
+    finally:
+        over.set()
+        thread.join()
+        ray.kill(board)
