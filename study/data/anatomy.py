@@ -5,8 +5,8 @@ import numpy as np
 AIR, FAT, MUSCLE, LUNG, BLOOD, BONE = -1000.0, -90.0, 45.0, -850.0, 40.0, 450.0
 NOISE = 25.0  # standard deviation, Hounsfield units
 _VESSELS = 20
-_FOCI, _RADIUS = 3, (0.1, 0.16)  # of the finding; they may lie in either lung
-_CONTRAST = 900.0  # of the finding over lung, at visibility 1
+_RADIUS = 0.09, 0.14  # of the finding
+_CONTRAST = 800.0  # of the finding over lung, at visibility 1
 
 
 class Anatomy:
@@ -27,7 +27,9 @@ class Anatomy:
         self.heart = rng.uniform(0.17, 0.25)
         self.vessels = np.column_stack([rng.uniform(-1, 1, (_VESSELS, 2)), rng.uniform(0.012, 0.026, _VESSELS)])
         self.drift = rng.normal(0, 0.35, (_VESSELS, 2))
-        self.foci = [(int(rng.integers(2)), *rng.uniform(-0.6, 0.6, 2), rng.uniform(*_RADIUS)) for _ in range(_FOCI)]
+        self.finding_side = int(rng.integers(2))
+        self.finding_place = rng.uniform(-0.6, 0.6, 2)
+        self.finding_radius = rng.uniform(*_RADIUS)
 
     def slice(self, height: float, visibility: float, rng: np.random.Generator) -> np.ndarray:
         x, y = self._plane()
@@ -56,10 +58,11 @@ class Anatomy:
             u, v = u * 0.85 + height * self.drift[vessel, 0], v * 0.85 + height * self.drift[vessel, 1]
             spot = self._inside(x, y, middle + u * wide, v * deep, radius, radius)
             self._blend(image, spot * inside, BLOOD)
-        for where, u, v, radius in self.foci:
-            if where == side and visibility > 0:
-                squared = (x - middle - u * wide) ** 2 + (y - v * deep) ** 2
-                image += inside * visibility * _CONTRAST * np.exp(-squared / radius**2) * (image < -200)
+        if side == self.finding_side and visibility > 0:
+            u, v = self.finding_place
+            squared = (x - middle - u * wide) ** 2 + (y - v * deep) ** 2
+            spot = np.exp(-squared / self.finding_radius**2) * (image < -200)  # vessels stay as they are
+            image += inside * visibility * _CONTRAST * spot
 
     def _plane(self) -> tuple[np.ndarray, np.ndarray]:
         x, y = self._axis[None, :] - self.shift[0], self._axis[:, None] - self.shift[1]

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 
 Unit = Literal["hu", "grey"]
-DTYPES = {"hu": np.dtype("<i2"), "grey": np.dtype("u1")}
+DTYPES: dict[str, np.dtype] = {"hu": np.dtype("<i2"), "grey": np.dtype("u1")}
 LAYOUT = "1"
 _BATCH_BYTES = 16 << 20
 
@@ -111,7 +111,7 @@ class SliceStore:
         self.series: list[str] = table["series"].to_pylist()
         self.positions: list[float] = table["position"].to_pylist()
         self._shapes = list(zip(table["height"].to_pylist(), table["width"].to_pylist(), strict=True))
-        self._views = [view for batch in batches for view in _views(batch)]
+        self._views: list[tuple[Any, int]] = [view for batch in batches for view in _views(batch)]
 
     @classmethod
     def open(cls, path: str | Path) -> "SliceStore":
@@ -123,7 +123,7 @@ class SliceStore:
 
     def pixels(self, i: int) -> np.ndarray:
         """Image i as a read-only view (H, W): int16 Hounsfield units, or uint8 grey values."""
-        buffer, offset = self._views[i]
+        buffer, offset = self._views[i]  # a pyarrow buffer, which numpy reads in place
         height, width = self._shapes[i]
         flat: np.ndarray = np.frombuffer(
             memoryview(buffer), dtype=DTYPES[self.unit], count=height * width, offset=offset

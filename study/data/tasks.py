@@ -1,9 +1,7 @@
 """A labelled set into a frozen task: images in a store, samples with their roles, test labels in their own file."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,23 +12,15 @@ import polars as pl
 
 from study.data import entries, phantom
 from study.data.images import decode_grey
-from study.data.labels import LabelRow, classes_of, read_labels, some
+from study.data.labels import read_labels
 from study.data.pseudonyms import PHANTOM_KEY, PseudonymKey
-from study.data.split import Patient, freeze, split_hash, token_of
+from study.data.samples import Split, paths_of, split_folder
 from study.data.store import StoreRef, StoreWriter
 from study.errors import InputRefused
 
 VERSION = 1  # raised whenever the same files would give another task
 DOCUMENT = "task.json"
 TEST_FRACTION, VAL_FRACTION = 0.3, 0.25
-SAMPLES = {
-    "row": pl.Int64,
-    "digest": pl.String,
-    "patient": pl.String,
-    "token": pl.String,
-    "role": pl.String,
-    "label": pl.Int32,
-}
 TEST_LABELS = {"row": pl.Int64, "digest": pl.String, "label": pl.Int32}
 
 
@@ -58,35 +48,6 @@ class FrozenTask:
     test_labels_uri: str
 
 
-@dataclass(frozen=True)
-class _Sample:
-    row: LabelRow
-    digest: str
-    token: str
-    role: str
-    label: int
-
-
-@dataclass(frozen=True)
-class _Split:
-    """Samples in store order, which is by token, then digest."""
-
-    classes: list[str]
-    positive: str | None
-    samples: list[_Sample]
-
-    @property
-    def hash(self) -> str:
-        return split_hash([(s.digest, s.token, s.role, s.label) for s in self.samples])
-
-    def frame(self, patient: Callable[[_Sample], str]) -> pl.DataFrame:
-        rows = [
-            (i, s.digest, patient(s), s.token, s.role, None if s.role == "test" else s.label)
-            for i, s in enumerate(self.samples)
-        ]
-        return pl.DataFrame(rows, schema=SAMPLES, orient="row")
-
-
 def freeze_task(
     name: str, source: Any, *, store: Path, key: PseudonymKey | None, seed: int, say: Callable[[str], None]
 ) -> FrozenTask:
@@ -104,7 +65,7 @@ def freeze_task(
 
     def make(entry: Path) -> None:
         with _as_folder(source) as (images, labels, positive):
-            split = _split(name, source, images, labels, positive, seed, say)
+            split = split_folder(name, images, labels, positive, fractions=_fractions(source), seed=seed, say=say)
             _write(name, split, images, labels, entry, key, listing)
 
     entry = entries.opened_or_made(Path(store), f"task-{name}-{listing[:12]}", key, DOCUMENT, make)
@@ -124,7 +85,9 @@ def freeze_task(
 def preview_task(name: str, source: Any, *, seed: int) -> TaskPreview:
     """The split that ``freeze_task`` would make: files are hashed, but not decoded, and nothing is left behind."""
     with _as_folder(source) as (images, labels, positive):
-        split = _split(name, source, images, labels, positive, seed, lambda text: None)
+        split = split_folder(
+            name, images, labels, positive, fractions=_fractions(source), seed=seed, say=lambda text: None
+        )
     return TaskPreview(name, split.classes, split.positive, split.hash, split.frame(lambda sample: sample.token))
 
 
@@ -152,74 +115,12 @@ def _identity(source: Any, seed: int) -> list[Any]:
 
 def _listing(identity: list[Any], source: Any) -> str:
     rows, _ = read_labels(Path(source.labels))
-    paths = _paths(rows, Path(source.images), Path(source.labels))
+    paths = paths_of(rows, Path(source.images), Path(source.labels))
     labels = hashlib.sha256(Path(source.labels).read_bytes()).hexdigest()
     return entries.fingerprint([*identity, labels], {(row.file, path) for row, path in zip(rows, paths, strict=True)})
 
 
-def _paths(rows: list[LabelRow], images: Path, labels: Path) -> list[Path]:
-    if not images.is_dir():
-        raise InputRefused(f"{images}: there is no such folder of images")
-    paths = [images / row.file for row in rows]
-    missing = [f"{row.file} (line {row.line})" for row, path in zip(rows, paths, strict=True) if not path.is_file()]
-    if missing:
-        counted = f"{len(missing)} of {len(rows)} files are"
-        raise InputRefused(f"{labels}: {counted} not in {images}: {some('file', missing)}")
-    return paths
-
-
-def _split(
-    name: str, source: Any, images: Path, labels: Path, positive: str | None, seed: int, say: Callable[[str], None]
-) -> _Split:
-    rows, with_patients = read_labels(labels)
-    classes, positive = classes_of(labels, rows, positive)
-    if not with_patients:
-        say(f"task {name}: {labels} has no column 'patient', so each image counts as a patient of its own")
-    paths = _paths(rows, images, labels)
-    with ThreadPoolExecutor(2) as pool:
-        digests = list(pool.map(_digest, paths))
-    kept = _distinct(labels, rows, digests)
-    if len(kept) < len(rows):
-        say(f"task {name}: {len(rows) - len(kept)} rows repeat an image of the same patient and label; kept once")
-    by_patient: dict[str, list[tuple[LabelRow, str]]] = {}
-    for digest, row in kept.items():
-        by_patient.setdefault(row.patient, []).append((row, digest))
-    tokens = {raw: token_of([digest for _, digest in own]) for raw, own in by_patient.items()}
-    patients = [
-        Patient(tokens[raw], tuple(classes.index(row.label) for row, _ in own), own[0][0].split)
-        for raw, own in by_patient.items()
-    ]
-    test, val = _fractions(source)
-    roles = freeze(name, patients, classes, test=test, val=val, seed=seed)
-    samples = [
-        _Sample(row, digest, tokens[row.patient], roles[tokens[row.patient]], classes.index(row.label))
-        for digest, row in kept.items()
-    ]
-    return _Split(classes, positive, sorted(samples, key=lambda sample: (sample.token, sample.digest)))
-
-
-def _digest(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()[:32]
-    except OSError as error:
-        raise InputRefused(f"{path}: cannot be read ({error.strerror})") from error
-
-
-def _distinct(labels: Path, rows: list[LabelRow], digests: list[str]) -> dict[str, LabelRow]:
-    """digest -> row. The same bytes may stand twice for one patient and label, but not for two."""
-    kept: dict[str, LabelRow] = {}
-    for row, digest in zip(rows, digests, strict=True):
-        first = kept.setdefault(digest, row)
-        for what in ("label", "patient", "split"):
-            if getattr(first, what) != getattr(row, what):
-                raise InputRefused(
-                    f"{labels}: {first.file} (line {first.line}) and {row.file} (line {row.line}) are the same image "
-                    f"with two {what}s; remove one"
-                )
-    return kept
-
-
-def _write(name: str, split: _Split, images: Path, labels: Path, entry: Path, key: PseudonymKey, listing: str) -> None:
+def _write(name: str, split: Split, images: Path, labels: Path, entry: Path, key: PseudonymKey, listing: str) -> None:
     with StoreWriter(entry / "images.arrow", unit="grey") as writer:
         for sample in split.samples:
             try:
@@ -241,21 +142,9 @@ def _write(name: str, split: _Split, images: Path, labels: Path, entry: Path, ke
         "images": images_ref.digest,
         "key_check": key.check,
         "listing": listing,
-        "counts": _counts(split),
+        "counts": split.counts(),
     }
     entries.write(entry, DOCUMENT, content)
-
-
-def _counts(split: _Split) -> dict[str, dict[str, int]]:
-    """Images and patients a role, and images a class in train and val: the test labels' counts stay out of it."""
-    counts: dict[str, dict[str, int]] = {}
-    for role in ("train", "val", "test"):
-        own = [sample for sample in split.samples if sample.role == role]
-        counts[role] = {"images": len(own), "patients": len({sample.token for sample in own})}
-        if role != "test":
-            by_class = Counter(split.classes[sample.label] for sample in own)
-            counts[role] |= {f"class {label}": by_class[label] for label in split.classes}
-    return counts
 
 
 def _told(counts: dict[str, dict[str, int]], classes: list[str]) -> str:

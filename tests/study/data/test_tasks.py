@@ -9,8 +9,9 @@ from PIL import Image
 
 from study.data import tasks
 from study.data.pseudonyms import PseudonymKey
+from study.data.samples import SAMPLES
 from study.data.store import SliceStore
-from study.data.tasks import SAMPLES, TEST_LABELS, freeze_task, preview_task
+from study.data.tasks import TEST_LABELS, freeze_task, preview_task
 from study.errors import InputRefused
 
 
@@ -94,7 +95,7 @@ def test_nothing_written_names_a_patient_or_a_file(folder, frozen, tmp_path):
 
 def test_a_second_freeze_reads_no_image(folder, frozen, monkeypatch):
     first = frozen(folder)
-    monkeypatch.setattr(tasks, "_split", None)
+    monkeypatch.setattr(tasks, "split_folder", None)
     second = frozen(folder)
     assert second.images == first.images and second.samples.equals(first.samples)
     with pytest.raises(InputRefused, match="another pseudonym key"):
