@@ -163,7 +163,7 @@ def _slice(dataset: Dataset, stored: np.ndarray, frame: int) -> Slice:
     groups = _functional_groups(dataset, frame)
     values: np.ndarray
     if dataset.get("ModalityLUTSequence"):
-        values: np.ndarray = apply_modality_lut(stored, dataset).astype(np.float64)
+        values = apply_modality_lut(stored, dataset).astype(np.float64)
     else:
         transform = _first(groups, "PixelValueTransformationSequence") or dataset
         slope, intercept = _number(transform.get("RescaleSlope")), _number(transform.get("RescaleIntercept"))

@@ -1,0 +1,31 @@
+"""What the README shows is what the tests run."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from study.reading import check
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("query", sorted((ROOT / "tests/study/ledger/queries").iterdir()), ids=lambda path: path.name)
+def test_the_queries_shown_are_the_ones_tested(query):
+    assert query.read_text().strip() in README
+
+
+def test_the_study_shown_reads():
+    shown = README.split("```yaml\n")[1].split("```")[0]
+    study = check(yaml.safe_load(shown), source="README.md", folder=ROOT)
+    assert study.compared() == ["scratch", "spark", "moco_v2"]
+
+
+@pytest.mark.parametrize("command", ["make quickstart", "make test", "make lint", "make test-slow", "make real-ct"])
+def test_the_commands_shown_exist(command):
+    assert command in README and f"\n{command.split()[1]}:" in (ROOT / "Makefile").read_text()
+
+
+def test_the_figure_shown_is_there():
+    assert (ROOT / "examples/quickstart.png").stat().st_size < 2**19
