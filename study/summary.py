@@ -19,9 +19,8 @@ def plan_lines(study: Study, plan: Plan) -> list[str]:
         cells = plan.of(name)
         trials, finals = sum(cell.trials for cell in cells), sum(cell.finals for cell in cells)
         unsearched = sum(not cell.searched for cell in cells)
-        lines.append(
-            f"  {name}: {len(cells)} cells, {trials} trials, {finals} final runs, {adaptation.epochs} epochs each"
-        )
+        length = "" if name == "linear" else f", {adaptation.epochs} epochs each"
+        lines.append(f"  {name}: {len(cells)} cells, {trials} trials, {finals} final runs{length}")
         if unsearched:
             fewest = study.selection.min_val_patients
             lines.append(

@@ -134,7 +134,7 @@ def test_plan_imports_no_torch_and_writes_nothing(folder):
     )
     run = subprocess.run([sys.executable, "-c", script, study], capture_output=True, text=True, check=True)
     assert run.stdout.splitlines()[-1] == "False 0"
-    assert "6 cells" in run.stdout and "60 trials" in run.stdout
+    assert "6 cells" in run.stdout and "30 trials" in run.stdout
     assert sorted(folder.rglob("*")) == before
 
 
