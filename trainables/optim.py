@@ -35,7 +35,9 @@ def parameter_groups(module: nn.Module, *, decay_all: bool = False) -> list[dict
     return [group for group in groups if group["params"]]
 
 
-def make(name: Name, groups: list[dict[str, Any]], *, momentum: float = 0.9, betas: tuple[float, float] = (0.9, 0.999)):
+def make(
+    name: Name, groups: list[dict[str, Any]], *, momentum: float = 0.9, betas: tuple[float, float] = (0.9, 0.999)
+) -> torch.optim.Optimizer:
     """An optimizer over `groups`; the rate and weight decay come from `apply` before every step.
 
     LAMB clips nothing by itself: a method says what its gradients are clipped to.

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from trainables import backbones, distributed, methods, monitor, optim
 from trainables.corpus import Images, stream
-from trainables.methods.base import Method, Output
+from trainables.methods.base import Method
 
 ENCODER, HISTORY, STATE = "encoder.safetensors", "history.json", "state.pt"
 
@@ -102,15 +102,16 @@ class _Run:
         self.share = config["batch"] // world
         self.steps = math.ceil(config["images"] / config["batch"])
         self.images = Images(config["sources"], image_size=config["image_size"], window=config["window"])
-        self.method = self._method()
+        self.method: Method = self._method()
         self.model = _distribute(self.method, device) if world > 1 else self.method
         self.optimizer = self.method.optimizer()
-        self.step, self.history, self.views, self.seconds = 0, [], 0, 0.0
+        self.history: list[dict[str, Any]] = []
+        self.step, self.views, self.seconds, self.lr = 0, 0, 0.0, 0.0
         self.sums = torch.zeros(2, dtype=torch.float64)  # loss and its trivial value since the last row
         self.since, self.began = 0, time.perf_counter()
-        self.output: Output | None = None
+        self.embedding = torch.zeros(0)
 
-    def _method(self) -> Method:
+    def _method(self) -> Any:
         """The backbone is drawn first, so one seed means one random backbone whatever the method."""
         config, name = self.config, self.config["method"]
         kind = methods.get(name)
@@ -125,7 +126,7 @@ class _Run:
         method = kind(backbone, settings, image_size=config["image_size"], batch=config["batch"])
         method = distributed.synchronise_norms(method) if sync else method
         if self.device.type == "cuda":
-            return method.to(self.device, memory_format=torch.channels_last)
+            return method.to(self.device).to(memory_format=torch.channels_last)
         return method.to(self.device)
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -162,7 +163,7 @@ class _Run:
             nn.utils.clip_grad_norm_(self.method.parameters(), self.method.clip_norm)
         self.optimizer.step()
         self.method.after_step(progress)
-        self.output, self.lr = output, values["lr"]
+        self.embedding, self.lr = output.embedding, values["lr"]
         self.step, self.since = self.step + 1, self.since + 1
         self.sums += torch.tensor([loss, output.trivial or 0.0], dtype=torch.float64)
         self.views += output.views * self.config["batch"]
@@ -179,7 +180,7 @@ class _Run:
 
     def log(self) -> None:
         loss, trivial = distributed.mean((self.sums / self.since).to(self.device)).tolist()
-        embedding = distributed.gather(self.output.embedding.float()).cpu()
+        embedding = distributed.gather(self.embedding.float()).cpu()
         seconds = self.elapsed()
         row = {
             "step": self.step,

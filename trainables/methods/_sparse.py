@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+import torch
 from torch import Tensor, nn
 
-_MASK: ContextVar[Tensor | None] = ContextVar("visible patches", default=None)
+_VISIBLE: ContextVar["Visible | None"] = ContextVar("visible patches", default=None)
 
 POINTWISE = (nn.ReLU, nn.ReLU6, nn.Identity)
 """Layers that map zero to zero position by position; an untouched one is right as it is."""
@@ -19,14 +20,36 @@ GLOBAL = (nn.AdaptiveAvgPool2d, nn.Flatten)
 """The tail behind the last feature map, which masked modelling does not use."""
 
 
+class Visible:
+    """A mask of patches (B, 1, f, f) with its forms for feature maps, each made once."""
+
+    def __init__(self, mask: Tensor) -> None:
+        self.mask = mask
+        self._keep: dict[tuple[int, torch.dtype], Tensor] = {}
+        self._rows: dict[int, Tensor] = {}
+
+    def keep(self, x: Tensor) -> Tensor:
+        """x (B, C, H, W) with zeros at hidden positions."""
+        key = (x.shape[-1], x.dtype)
+        if key not in self._keep:
+            self._keep[key] = spread_mask(self.mask, x.shape).to(x.dtype)
+        return x * self._keep[key]
+
+    def rows(self, x: Tensor) -> Tensor:
+        """Indices of the visible ones among the B * H * W positions of x."""
+        if x.shape[-1] not in self._rows:
+            self._rows[x.shape[-1]] = spread_mask(self.mask, x.shape).flatten().nonzero().squeeze(1)
+        return self._rows[x.shape[-1]]
+
+
 @contextmanager
 def visible(mask: Tensor) -> Iterator[None]:
     """Within this context the layers made by `sparsify` see only the patches where mask (B, 1, f, f) is true."""
-    token = _MASK.set(mask)
+    token = _VISIBLE.set(Visible(mask))
     try:
         yield
     finally:
-        _MASK.reset(token)
+        _VISIBLE.reset(token)
 
 
 def spread_mask(mask: Tensor, shape: tuple[int, ...]) -> Tensor:
@@ -41,23 +64,23 @@ class _Hidden:
     """Sets hidden positions of the layer's output to zero."""
 
     def forward(self, x: Tensor) -> Tensor:
-        mask, y = _MASK.get(), super().forward(x)  # type: ignore[misc]
-        return y if mask is None else y * spread_mask(mask, y.shape)
+        shown, y = _VISIBLE.get(), super().forward(x)  # type: ignore[misc]
+        return y if shown is None else shown.keep(y)
 
 
 class _OverVisible:
     """Normalises over visible positions, as one row (1, C, N, 1); hidden ones become zero."""
 
     def forward(self, x: Tensor) -> Tensor:
-        mask = _MASK.get()
-        if mask is None:
+        shown = _VISIBLE.get()
+        if shown is None:
             return super().forward(x)  # type: ignore[misc]
-        where, channels_last = spread_mask(mask, x.shape).squeeze(1), x.permute(0, 2, 3, 1)
-        rows = channels_last[where]
+        (batch, channels, height, width), where = x.shape, shown.rows(x)
+        rows = x.permute(0, 2, 3, 1).reshape(-1, channels).index_select(0, where)
         rows = super().forward(rows[None, :, None].permute(0, 3, 1, 2))  # type: ignore[misc]
-        y = channels_last.new_zeros(channels_last.shape, dtype=rows.dtype)
-        y[where] = rows.permute(0, 2, 3, 1).reshape(-1, rows.shape[1])
-        return y.permute(0, 3, 1, 2)
+        rows = rows.permute(0, 2, 3, 1).reshape(-1, channels)
+        y = rows.new_zeros(batch * height * width, channels).index_copy(0, where, rows)
+        return y.view(batch, height, width, channels).permute(0, 3, 1, 2)
 
 
 class MaskedConv2d(_Hidden, nn.Conv2d):

@@ -26,13 +26,14 @@ class Method(nn.Module):
     schedules are pure functions of it. `batch` is the global number of source images a step.
     """
 
+    backbone: Any
     clip_norm: float | None = None
     """The gradients' norm is clipped to this before each step."""
 
     def __init__(self, backbone: nn.Module, settings: Any, *, image_size: int, batch: int) -> None:
         super().__init__()
         self.backbone = backbone
-        self.settings: Any = settings
+        self.settings = settings
         self.image_size = image_size
         self.batch = batch
 

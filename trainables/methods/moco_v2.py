@@ -59,6 +59,10 @@ class MoCoV2(Method):
     pair away: what the paper does by shuffling over GPUs. The queue starts empty; only keys that are there count.
     """
 
+    queue: Tensor
+    pointer: Tensor
+    filled: Tensor
+
     def __init__(self, backbone: Any, settings: Settings, *, image_size: int, batch: int) -> None:
         super().__init__(backbone, settings, image_size=image_size, batch=batch)
         width = backbone.num_features
@@ -68,7 +72,7 @@ class MoCoV2(Method):
         self.register_buffer("queue", torch.zeros(settings.queue, settings.dim))
         self.register_buffer("pointer", torch.zeros((), dtype=torch.long))
         self.register_buffer("filled", torch.zeros((), dtype=torch.long))
-        self._fresh: Tensor | None = None
+        self._fresh = self.queue[:0]  # keys of the step under way
 
     def views(self, images: Tensor, generator: Generator) -> tuple[Tensor, ...]:
         return tuple(self._view(images, generator) for _ in range(VIEWS_PER_IMAGE))
@@ -117,7 +121,7 @@ class MoCoV2(Method):
         self.queue[(self.pointer + torch.arange(len(keys), device=keys.device)) % length] = keys
         self.pointer.add_(len(keys)).remainder_(length)
         self.filled.add_(len(keys)).clamp_(max=length)
-        self._fresh = None
+        self._fresh = self.queue[:0]
 
     def optimizer(self) -> torch.optim.Optimizer:
         return optim.make("sgd", optim.parameter_groups(self, decay_all=True), momentum=0.9)
