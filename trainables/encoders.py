@@ -18,7 +18,8 @@ EMBED_BATCH = 128
 
 def images(ref: Mapping[str, str], rows: list[int] | None, *, size: int, window: tuple[float, float]) -> Tensor:
     """The store's rows (all of them for None) as one tensor (N, 1, size, size), float32 in [0, 1]."""
-    pixels = cache.resized(ref, size=size, window=tuple(window))
+    low, high = window
+    pixels = cache.resized(ref, size=size, window=(low, high))
     chosen = pixels if rows is None else pixels[np.asarray(rows, dtype=np.int64)]
     return torch.from_numpy(np.divide(chosen, 65535, dtype=np.float32)).unsqueeze(1)
 
