@@ -7,6 +7,7 @@ import yaml
 
 from study.errors import InputRefused
 from study.growth import check_growth, plain
+from study.keys import DEFAULT_FACTORS
 from study.ledger import Storage
 from study.plan import Plan
 from study.spec import Study
@@ -33,14 +34,7 @@ def accept(root: Path, study: Study, plan: Plan) -> None:
         text = yaml.safe_dump(plain(study), sort_keys=False, allow_unicode=True)
         storage.write_atomic(f"spec/{number:03d}.yaml", text.encode())
     cells = [
-        {
-            **cell.factors,
-            "cell": cell.id,
-            "trials": cell.trials,
-            "finals": cell.finals,
-            "n_labels": cell.subset.n_labels,
-        }
-        for cell in plan.cells
+        DEFAULT_FACTORS | dict(cell.factors) | {"trials": cell.trials, "finals": cell.finals} for cell in plan.cells
     ]
     runs = [{"method": e.initialisation, "pretrain_seed": e.pretrain_seed} for e in plan.pretraining_runs]
     storage.write_atomic("plan.json", json.dumps({"pretraining": runs, "cells": cells}, indent=1).encode())

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
+from study import keys
 from study.data.tasks import FrozenTask
 from study.grid import Grid
 from study.plan import Cell
@@ -47,14 +48,12 @@ def run_row(grid: Grid, cell: Cell, run: Ended, *, key: str, index: int, setting
         "study": grid.study.name,
         "index": index,
         "status": run.status,
+        **keys.DEFAULT_FACTORS,
         **cell.factors,
         "n_train": len(cell.subset.train),
         "n_val": len(cell.subset.val),
         "n_patients": cell.subset.n_patients,
         "label_unit": "image",
-        "validation": "paid",
-        "length": "epochs",
-        "label_noise": 0.0,
         "seed": run.seed,
         "subset_hash": cell.subset.hash,
         "split_hash": grid.task(cell).split_hash,
