@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+import tempfile
 
 import numpy as np
 import pytest
@@ -176,7 +177,7 @@ def test_ray_train_runs_the_loop_in_this_process(config, tmp_path, monkeypatch):
     from ray.train import CheckpointConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
 
-    monkeypatch.setenv("RAY_TRAIN_V2_ENABLED", "1")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # the last checkpoint stays where it was made
     trainer = TorchTrainer(
         pretrain.loop,
         train_loop_config=config,
