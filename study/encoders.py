@@ -19,6 +19,7 @@ from study.plan import Encoder, Plan
 from study.pretraining import pretrain
 from study.provenance import provenance
 from study.spec import Study
+from study.tracking import Mirror
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Encoders:
     root: Path
     ledger: Ledger
     ingested: Ingested
+    mirror: Mirror
     say: Callable[[str], None]
 
     def make(self) -> dict[str, dict]:
@@ -99,6 +101,7 @@ class Encoders:
         if new:
             new[-1]["encoder_hash"] = digest
             self.ledger.commit("pretraining", new)
+            self.mirror.pretraining(new)
         failpoint("pretraining-rows-written")
         about = {"digest": digest, "recipe": recipe, "provenance": provenance(), "made_at": _now().isoformat()}
         storage.write_atomic(f"encoders/{encoder.name}.json", json.dumps(about, indent=1).encode())

@@ -13,6 +13,7 @@ from study.jobs import fingerprint, trial_job
 from study.ledger import Ledger
 from study.plan import Cell, Plan
 from study.spec import Study
+from study.tracking import Mirror
 from trainables import adaptations
 
 
@@ -27,6 +28,7 @@ class Grid:
     slots: int
     """How many trials or final runs go on at once."""
     run_job: Callable[[dict], Iterator[dict]]
+    mirror: Mirror
     say: Callable[[str], None]
 
     def task(self, cell: Cell) -> FrozenTask:

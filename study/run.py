@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from study.narrator import narrator
 from study.plan import make_plan
 from study.spec import Study
 from study.stages import failed_cells, final_stage, search_stage
+from study.tracking import open_mirror
 
 RunJob = Callable[[dict], Iterator[dict]]
 
@@ -84,12 +86,13 @@ def _run(
     plan = make_plan(study, ingested.tasks)
     accept(root, study, plan)
     ledger = Ledger(str(root), failpoint=failpoint)
+    tracked = root.parent if study.track == "aim" else None
     ledger.append("rejects", [row for corpus in ingested.corpora for row in corpus.rejects])
     failpoint("plan-made")
     say(f"{len(plan.pretraining_runs)} pre-training runs, {len(plan.cells)} cells, results in {root}")
-    with session(address, say=say) as resources:
+    with session(address, say=say) as resources, closing(open_mirror(tracked, say=say)) as mirror:
         slots = _slots(study, resources)
-        encoders = Encoders(study, plan, root, ledger, ingested, say).make()
+        encoders = Encoders(study, plan, root, ledger, ingested, mirror, say).make()
         features = make_features(study, plan, ingested.tasks, encoders, root=root, say=say)
         grid = Grid(
             study=study,
@@ -100,6 +103,7 @@ def _run(
             ledger=ledger,
             slots=slots,
             run_job=run_job,
+            mirror=mirror,
             say=say,
         )
         for adaptation in study.adaptations:

@@ -42,8 +42,10 @@ def search_stage(grid: Grid, adaptation: str, *, root: Path, folder: Path) -> No
         key, settings = grid.trial_key(cell, trial.index), grid.settings(cell, trial.settings)
         row = run_row(grid, cell, trial, key=key, index=trial.index, settings=settings)
         row |= {"objective": study.selection.objective, "score": trial.score}
-        grid.ledger.commit("trials", row, curves=curve_rows(key, trial.curves))
+        curves = curve_rows(key, trial.curves)
+        grid.ledger.commit("trials", row, curves=curves)
         failpoint("trial-committed")
+        grid.mirror.trial(row, curves)
         step()
 
     search(
@@ -92,14 +94,16 @@ def final_stage(grid: Grid, adaptation: str) -> None:
             "selection": "search" if cell.searched else "defaults",
         }
         result = final.result or {}
+        scores = score_rows(final.key, result.get("scores", []))
         grid.ledger.commit(
             "finals",
             row,
             curves=curve_rows(final.key, final.curves),
             predictions=prediction_rows(final.key, grid.task(cell), result.get("predictions", [])),
-            scores=score_rows(final.key, result.get("scores", [])),
+            scores=scores,
         )
         failpoint("final-committed")
+        grid.mirror.final(row, scores)
         step()
 
     slot = grid.study.resources.trial
