@@ -9,6 +9,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
+from study.ended import EndedRun
 from study.search.dealer import finite
 from study.search.signals import HeldSignals
 from study.search.worker import RunJob, describe, records, status_of
@@ -25,21 +26,11 @@ class FinalJob:
     job: dict[str, Any]
 
 
-@dataclass
-class FinalDone:
-    """An ended final run; ``result`` holds its scores and predictions, None where it failed."""
+@dataclass(kw_only=True)
+class FinalDone(EndedRun):
+    """An ended final run; its ``result`` holds scores and predictions."""
 
     key: str
-    settings: dict[str, Any]
-    status: str
-    curves: list[tuple[int, int, str, str, float | None]]
-    result: dict[str, Any] | None
-    seed: int
-    error: str | None
-    started_at: datetime
-    ended_at: datetime
-    epochs: int
-    images: int
 
 
 def run_finals(

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from study import keys
 from study.data.tasks import FrozenTask
+from study.ended import EndedRun
 from study.grid import Grid
 from study.plan import Cell
 from study.provenance import provenance
@@ -24,20 +24,9 @@ FIXED_VOCABULARY = (
 )
 
 
-class Ended(Protocol):
-    """What a trial and a final run have in common once they have ended."""
-
-    status: str
-    result: dict | None
-    seed: int
-    epochs: int
-    images: int
-    error: str | None
-    started_at: datetime
-    ended_at: datetime
-
-
-def run_row(grid: Grid, cell: Cell, run: Ended, *, key: str, index: int, settings: Mapping[str, Any]) -> dict[str, Any]:
+def run_row(
+    grid: Grid, cell: Cell, run: EndedRun, *, key: str, index: int, settings: Mapping[str, Any]
+) -> dict[str, Any]:
     """The columns that `trials` and `finals` share."""
     result = run.result or {}
     seconds = result.get("seconds") or (run.ended_at - run.started_at).total_seconds()

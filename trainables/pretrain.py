@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ import ray.train.torch
 import torch
 from torch import Tensor, nn
 
-from trainables import backbones, distributed, methods, monitor, optim
+from trainables import backbones, device, distributed, methods, monitor, optim
 from trainables.corpus import Images, stream
 from trainables.methods.base import Method
 
@@ -125,9 +125,7 @@ class _Run:
             backbone = distributed.synchronise_norms(backbone)
         method = kind(backbone, settings, image_size=config["image_size"], batch=config["batch"])
         method = distributed.synchronise_norms(method) if sync else method
-        if self.device.type == "cuda":
-            return method.to(self.device).to(memory_format=torch.channels_last)
-        return method.to(self.device)
+        return device.place(method, self.device)
 
     def restore(self, state: Mapping[str, Any]) -> None:
         self.method.load_state_dict(state["method"])
@@ -152,7 +150,7 @@ class _Run:
         views = self.method.views(self._batch(), generator)
         values = self.method.schedule(progress)
         optim.apply(self.optimizer, values)
-        with _precision(self.device):
+        with device.autocast(self.device):
             output = self.model(views, progress=progress, generator=generator)
         loss = output.loss.item()
         if not math.isfinite(loss):
@@ -171,9 +169,7 @@ class _Run:
     def _batch(self) -> Tensor:
         first = self.step * self.config["batch"] + self.rank * self.share
         pixels = self.images.read(stream(len(self.images), seed=self.config["seed"], start=first, count=self.share))
-        if self.device.type == "cuda":
-            pixels = pixels.pin_memory()
-        return pixels.to(self.device, non_blocking=True).float() / 65535
+        return device.send(device.hold(pixels, self.device), self.device).float() / 65535
 
     def elapsed(self) -> float:
         return self.seconds + time.perf_counter() - self.began
@@ -227,13 +223,6 @@ def _distribute(method: Method, device: torch.device) -> nn.Module:
     return ray.train.torch.prepare_model(
         method, move_to_device=device, parallel_strategy_kwargs={"broadcast_buffers": False}
     )
-
-
-def _precision(device: torch.device) -> AbstractContextManager:
-    """bf16 where a GPU has it; never on the CPU, where it is hundreds of times slower."""
-    if device.type == "cuda" and torch.cuda.is_bf16_supported():
-        return torch.autocast("cuda", dtype=torch.bfloat16)
-    return nullcontext()
 
 
 def _seed(*parts: Any) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from study.ended import EndedRun
 from study.search.cells import CellStudy, Past
 
 
@@ -21,28 +22,16 @@ class SearchCell:
     job: dict[str, Any]
 
 
-@dataclass
-class TrialDone:
-    """An ended trial.
-
-    ``score`` is that of a completed trial's last epoch and None for any other; ``reports`` holds every epoch's.
-    ``curves`` are rows of epoch, step, split, metric and value.
+@dataclass(kw_only=True)
+class TrialDone(EndedRun):
+    """An ended trial. ``score`` is that of a completed trial's last epoch and None for any other; ``reports`` holds every
+    epoch's.
     """
 
     cell: str
     index: int
-    settings: dict[str, Any]
-    status: str
     score: float | None
-    curves: list[tuple[int, int, str, str, float | None]]
     reports: list[tuple[int, float]]
-    result: dict[str, Any] | None
-    seed: int
-    error: str | None
-    started_at: datetime
-    ended_at: datetime
-    epochs: int
-    images: int
 
 
 @dataclass

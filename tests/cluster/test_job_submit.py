@@ -82,7 +82,9 @@ def table(results: Path, name: str, columns: list[str]) -> pl.DataFrame:
 
 def test_a_submitted_quickstart_equals_a_local_one(head: tuple[str, dict[str, str]], tmp_path: Path) -> None:
     address, environment = head
-    run = ["labelcurve", "run", "quickstart", "--results"]
+    smaller = ["pretraining.images=640", "adaptations.full.draws=1", "adaptations.full.epochs=2"]
+    settings = [word for setting in smaller for word in ("--set", setting)]
+    run = ["labelcurve", "run", "quickstart", *settings, "--results"]
     submit = ["ray", "job", "submit", "--address", address, "--working-dir", ".", "--"]
     job = subprocess.run(
         [*submit, *run, str(tmp_path / "job")], cwd=ROOT, env=environment, capture_output=True, text=True

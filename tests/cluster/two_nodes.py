@@ -1,33 +1,59 @@
-"""The program of test_two_nodes: two Ray nodes, a Train worker on each. Prints what the first worker returns as JSON.
+"""The program of test_two_nodes: two Ray nodes, a Train worker on each, one encoder. Prints what came out as JSON.
 
 A process of its own, since Ray reads when it is imported how its clusters are guarded.
 """
 
 import json
 import sys
+from pathlib import Path
 
+import numpy as np
 import ray
 import torch
 from ray.cluster_utils import Cluster
 from ray.train import RunConfig, ScalingConfig
-from ray.train.torch import TorchTrainer, prepare_model
+from ray.train.torch import TorchTrainer
 
 from cluster.session import WORKER_SETUP
+from study.data.store import StoreWriter
+from trainables import methods
+from trainables.pretrain import loop
 
 
-def meet(config: dict) -> dict:
-    """One step of a linear model on each rank's own data: what the ranks share is the averaged gradient."""
-    rank = ray.train.get_context().get_world_rank()
-    model = prepare_model(torch.nn.Linear(1, 1, bias=False))
-    model(torch.full((1, 1), float(rank + 1))).sum().backward()
-    gradient = next(model.parameters()).grad
+def pretrain_and_say_where(config: dict) -> dict:
+    """The loop, then on each rank: every rank's node."""
+    loop(config)
     nodes: list[str | None] = [None, None]
     torch.distributed.all_gather_object(nodes, ray.get_runtime_context().get_node_id())
-    ray.train.report({})
-    return {"gradient": gradient.item(), "nodes": nodes}
+    return {"nodes": nodes}
 
 
-def main(storage: str) -> None:
+def write_slices(folder: Path) -> dict:
+    random = np.random.default_rng(0)
+    with StoreWriter(folder / "slices.arrow", unit="grey") as writer:
+        for i in range(32):
+            pixels = random.integers(0, 255, (96, 96), dtype=np.uint8)
+            writer.append(pixels, digest=f"{i:032x}", patient="p", series="s", position=float(i))
+        ref = writer.close()
+    return {"uri": ref.uri, "digest": ref.digest, "rows": None}
+
+
+def main(method: str, storage: str) -> None:
+    settings = {"spark": {"decoder_width": 32}, "moco_v2": {"queue": 32, "bn_splits": 2}}[method]
+    config = {
+        "method": method,
+        "settings": methods.validate_settings(method, settings),
+        "backbone": "resnet18",
+        "image_size": 64,
+        "window": [0.0, 1.0],
+        "sources": [write_slices(Path(storage))],
+        "seed": 0,
+        "batch": 8,
+        "images": 24,
+        "threads": 1,
+        "checkpoint_every": 100,
+        "log_every": 1,
+    }
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     try:
         cluster.add_node(num_cpus=1)
@@ -38,11 +64,15 @@ def main(storage: str) -> None:
             logging_level="ERROR",
         )
         result = TorchTrainer(
-            meet,
+            pretrain_and_say_where,
+            train_loop_config=config,
             scaling_config=ScalingConfig(num_workers=2, placement_strategy="STRICT_SPREAD"),
-            run_config=RunConfig(storage_path=storage, name="two-nodes"),
+            run_config=RunConfig(storage_path=storage, name=method),
         ).fit()
-        print(json.dumps(result.return_value))
+        with result.checkpoint.as_directory() as folder:
+            history = json.loads((Path(folder) / "history.json").read_text())
+            exported = (Path(folder) / "encoder.safetensors").is_file()
+        print(json.dumps({**result.return_value, "history": history, "exported": exported}))
     finally:
         ray.shutdown()
         cluster.shutdown()
