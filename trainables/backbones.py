@@ -1,6 +1,7 @@
 """Encoders: timm networks with one input channel and no classifier, and the files that hold their weights."""
 
 import difflib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,13 @@ def build(name: str) -> nn.Module:
 
 
 def save(module: nn.Module, path: str | Path, meta: Mapping[str, Any]) -> None:
-    """Write the weights as safetensors under timm's names; `meta` goes into the file's header as strings."""
+    """Write the weights as safetensors under timm's names; `meta` goes into the file's header as JSON.
+
+    Equal weights and `meta` give equal bytes, so a file's digest stands for its weights. That is why the header has a
+    single entry: safetensors writes several in an order that changes from process to process.
+    """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
-    save_file(tensors, path, metadata={key: str(value) for key, value in meta.items()})
+    save_file(tensors, path, metadata={"labelcurve": json.dumps(dict(meta), sort_keys=True)})
 
 
 def load(module: nn.Module, path: str | Path) -> None:
