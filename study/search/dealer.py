@@ -24,8 +24,9 @@ class SearchCell:
 
 @dataclass(kw_only=True)
 class TrialDone(EndedRun):
-    """An ended trial. ``score`` is that of a completed trial's last epoch and None for any other; ``reports`` holds every
-    epoch's.
+    """An ended trial.
+
+    ``score`` is that of a completed trial's last epoch and None for any other; ``reports`` holds every epoch's.
     """
 
     cell: str
