@@ -74,10 +74,10 @@ def outcome(
     if job["test"] is not None:
         labels = test_labels(job["test"])
         with spent.time(computing=True):
-            p_test = predict(job["test"]["rows"])
+            p_test = as_stored(predict(job["test"]["rows"]))
         judged = metrics.evaluate(np.asarray(labels), p_test)
         scores = [["test", "image", name, value] for name, value in judged.items()]
-        predictions = _rows("val", job["val"], job["val_labels"], p_val)
+        predictions = _rows("val", job["val"], job["val_labels"], as_stored(p_val))
         predictions += _rows("test", job["test"]["rows"], labels, p_test)
     return {
         **facts,
@@ -86,6 +86,14 @@ def outcome(
         "scores": scores,
         "predictions": predictions,
     }
+
+
+def as_stored(p: np.ndarray) -> np.ndarray:
+    """Probabilities at the precision of the predictions table, so that scores are those of what is stored.
+
+    Rounding makes ties of probabilities close to 1, and ties change an AUC in its third digit.
+    """
+    return p.astype(np.float32).astype(np.float64)
 
 
 def test_labels(test: Mapping[str, Any]) -> list[int]:
