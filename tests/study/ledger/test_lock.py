@@ -2,7 +2,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -56,9 +55,8 @@ def test_one_process_cannot_hold_it_twice_but_again(tmp_path):
         with lock(tmp_path / "new" / "study"):
             with pytest.raises(LockHeld), lock(tmp_path / "new" / "study"):
                 pass
-    started = time.monotonic()
     with lock(tmp_path / "other"):
-        assert time.monotonic() - started < 1
+        pass
 
 
 def test_a_holder_that_has_not_signed_yet_is_refused_all_the_same(tmp_path):
