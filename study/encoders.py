@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from study import keys
-from study.errors import InputRefused
+from study.errors import InputRefused, SurroundingsFailed
 from study.failpoints import failpoint
 from study.ingest import Ingested
 from study.ledger import Ledger, Storage
@@ -78,6 +78,12 @@ class Encoders:
                     f"encoder {encoder.name} was made with {setting} {old!r}, and the study now asks for {new!r}; "
                     "give the changed study another name, or change it back"
                 )
+        weights = f"encoders/{encoder.name}.safetensors"
+        if not storage.exists(weights) or hashlib.sha256(storage.read_bytes(weights)).hexdigest() != made["digest"]:
+            raise SurroundingsFailed(
+                f"{storage.full(weights)} is missing or damaged; restore it from a copy, "
+                f"or remove {storage.full(name)} too and the encoder is made again"
+            )
         return made["digest"]
 
     def _make(self, encoder: Encoder, recipe: dict) -> str:
@@ -134,6 +140,8 @@ class Encoders:
                 "fingerprint": fingerprint,
                 "study": self.study.name,
                 "batch": self.study.pretraining.batch,
+                "world_size": self.study.resources.pretraining.workers,
+                "threads": self.study.resources.pretraining.cpus,
                 "settings": json.dumps(recipe["settings"], sort_keys=True),
                 "corpus_hash": recipe["corpus"],
                 "version": about["version"],
