@@ -4,9 +4,9 @@ import numpy as np
 
 AIR, FAT, MUSCLE, LUNG, BLOOD, BONE = -1000.0, -90.0, 45.0, -850.0, 40.0, 450.0
 NOISE = 25.0  # standard deviation, Hounsfield units
-_VESSELS = 20
-_RADIUS = 0.09, 0.14  # of the finding
-_CONTRAST = 800.0  # of the finding over lung, at visibility 1
+_VESSELS = 8
+_RADIUS = 0.14, 0.2  # of the finding
+_CONTRAST = 1000.0  # of the finding over lung, at visibility 1
 
 
 class Anatomy:

@@ -2,7 +2,7 @@
 
 The corpus is real DICOM (Hounsfield units through slope and intercept), the labelled set 8-bit PNGs with a CSV, both
 byte-identical for the same settings. The labelled finding is a soft round opacity in a lung: ``visibility`` scales its
-contrast (at 1 it is nearly as dense as a vessel, at 0 it is not there), and healthy lungs hold vessels, so a classifier
+contrast (at 1 it is as dense as a vessel, at 0 it is not there), and healthy lungs hold vessels, so a classifier
 has to learn what sets a faint wide spot apart from bright narrow ones. A patient with the finding shows it
 on every labelled slice.
 """
