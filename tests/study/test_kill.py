@@ -33,8 +33,6 @@ STUDY = {
     },
 }
 FAILPOINTS = [
-    "plan-made",
-    "encoder-made",
     "trial-ended:3",
     "between-dependents-and-row:4",
     "trial-committed:5",
