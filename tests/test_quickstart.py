@@ -19,12 +19,7 @@ SMALL = [
     "pretraining.log_every=2",
     "corpus.phantom.patients=6",
     "tasks.finding.phantom.labelled_patients=60",
-    "adaptations.full.epochs=2",
-    "adaptations.full.draws=1",
-    "adaptations.full.sizes={share: [1.0]}",
-    "adaptations.linear.draws=1",
-    "adaptations.linear.sizes={share: [1.0]}",
-    "adaptations.linear.trials=3",
+    "adaptations={linear: {sizes: {share: [0.5, 1.0]}, draws: 2, trials: 3, finals: 1}}",
 ]
 TIMES = ["seconds", "device_seconds", "started_at", "ended_at", "at"]
 
