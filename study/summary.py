@@ -52,6 +52,6 @@ def status_lines(root: Path) -> list[str]:
         counts = dict(sorted(rows["status"].value_counts().iter_rows()))
         wanted = sum(cell[budget] for cell in plan["cells"])
         words = ", ".join(f"{count} {status}" for status, count in counts.items()) or "none yet"
-        lines.append(f"  {name:<12}  {rows.height} of {wanted}: {words}")
+        lines.append(f"  {name:<12}  {wanted} planned, in the ledger {words}")
     lines.append(f"  report        {root / 'report.html' if (root / 'report.html').exists() else 'not written yet'}")
     return lines
