@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
@@ -72,12 +73,15 @@ def what_was_done(root: Path, table: str) -> pl.DataFrame:
 
 @pytest.mark.timeout(600)
 def test_killed_at_every_named_point_equals_undisturbed(study_file, tmp_path):
-    undisturbed = drive(study_file, tmp_path / "whole")
+    # Side by side with the killed runs: a start-up mostly waits.
+    with ThreadPoolExecutor(1) as aside:
+        whole_run = aside.submit(drive, study_file, tmp_path / "whole")
+        for failpoint in FAILPOINTS:
+            killed = drive(study_file, tmp_path / "killed", failpoint)
+            assert killed.returncode == -signal.SIGKILL, f"{failpoint} was never passed: {killed.stdout}{killed.stderr}"
+        resumed = drive(study_file, tmp_path / "killed")
+    undisturbed = whole_run.result()
     assert undisturbed.returncode == 0, undisturbed.stdout + undisturbed.stderr
-    for failpoint in FAILPOINTS:
-        killed = drive(study_file, tmp_path / "killed", failpoint)
-        assert killed.returncode == -signal.SIGKILL, f"{failpoint} was never passed: {killed.stdout}{killed.stderr}"
-    resumed = drive(study_file, tmp_path / "killed")
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
     for table in ("trials", "finals", "curves", "scores", "predictions"):
         whole, again = (what_was_done(tmp_path / run / "killed", table) for run in ("whole", "killed"))
