@@ -15,7 +15,6 @@ from .influence import Components
 
 NEW_PATIENTS = "new patients"
 THIS_TEST_SET = "this pool and test set"
-NEW_SUBSET = "one new subset of this pool, this test set"
 LEVEL = 0.95
 ENCODERS_FOR_A_METHOD = 3
 
@@ -24,7 +23,7 @@ ENCODERS_FOR_A_METHOD = 3
 class Estimate:
     """A mean with its 95 % interval (`low`, `high`), or the `reason` why there is none; `target` says what it covers.
 
-    `pi_low`, `pi_high`: where one new labelled subset would score (target NEW_SUBSET), or `pi_reason`.
+    `pi_low`, `pi_high`: where one new labelled subset of this pool would score on this test set, or `pi_reason`.
     """
 
     mean: float

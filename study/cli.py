@@ -8,7 +8,7 @@ from pathlib import Path
 
 from study.errors import InputRefused, LabelcurveError
 
-DONE, OUR_ERROR, WITH_FAILURES, SURROUNDINGS = 0, 1, 4, 5
+DONE, WITH_FAILURES, SURROUNDINGS = 0, 4, 5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,12 +64,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    from study.ingest import preview
+    from study.ingest import check_sources, preview
     from study.plan import make_plan
     from study.reading import read_study
     from study.summary import plan_lines
 
     study = read_study(options.study, options.set)
+    check_sources(study)
     plan = make_plan(study, preview(study))
     print("\n".join(plan_lines(study, plan)))
     return DONE

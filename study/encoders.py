@@ -62,7 +62,7 @@ class Encoders:
                 "images": study.pretraining.images,
                 "batch": study.pretraining.batch,
                 "workers": study.resources.pretraining.workers,
-                "corpus": self.ingested.corpus_hash(study),
+                "corpus": self.ingested.corpus_hash,
             }
         return recipe | {"results_version": keys.RESULTS_VERSION}
 
@@ -118,7 +118,7 @@ class Encoders:
         fingerprint = keys.digest(recipe)
         history = pretrain(
             recipe,
-            sources=self.ingested.pretraining_sources(self.study),
+            sources=self.ingested.sources,
             asked=self.study.pretraining,
             slot=self.study.resources.pretraining,
             name=f"{encoder.name}-{fingerprint[:8]}",

@@ -9,6 +9,7 @@ from study import keys
 from study.data.tasks import FrozenTask
 from study.plan import Plan
 from study.spec import Study
+from trainables import adaptations
 
 Features = dict[tuple[str, str], dict]
 """(encoder name, task) -> ``{"uri", "digest"}`` of an array (images, dimensions)."""
@@ -23,8 +24,9 @@ def make_features(
     root: Path,
     say: Callable[[str], None],
 ) -> Features:
-    """Compute, as Ray tasks, what the linear probe needs and the study's folder does not hold yet."""
-    pairs = sorted({(cell.encoder, cell.factors["task"]) for cell in plan.of("linear")})
+    """Compute, as Ray tasks, what such adaptations need and the study's folder does not hold yet."""
+    cells = [cell for cell in plan.cells if adaptations.get(cell.factors["adaptation"]).on_features]
+    pairs = sorted({(cell.encoder, cell.factors["task"]) for cell in cells})
     jobs = {pair: _job(study, tasks[pair[1]], encoders[pair[0]]) for pair in pairs}
     paths = {pair: root / "features" / f"{keys.digest(_content(jobs[pair]))}.npy" for pair in pairs}
     missing = [pair for pair in pairs if not paths[pair].exists()]

@@ -36,9 +36,9 @@ class Grid:
 
     def job(self, cell: Cell) -> dict:
         """What every run of the cell gets besides settings, seed and test labels."""
-        features = self.features.get((cell.encoder, cell.factors["task"]))
-        linear = cell.factors["adaptation"] == "linear"
-        return trial_job(self.study, cell, self.task(cell), self.encoders[cell.encoder], features if linear else None)
+        on_features = adaptations.get(cell.factors["adaptation"]).on_features
+        features = self.features[cell.encoder, cell.factors["task"]] if on_features else None
+        return trial_job(self.study, cell, self.task(cell), self.encoders[cell.encoder], features)
 
     def trial_key(self, cell: Cell, index: int) -> str:
         return keys.key(self.plan.identity, cell.factors, "trial", index)
@@ -59,7 +59,7 @@ class Grid:
     def corpus_hash(self, cell: Cell) -> str | None:
         """Of the images that the cell's encoder was pre-trained on in this study."""
         here = cell.factors["initialisation"] in self.study.pretraining.methods
-        return self.ingested.corpus_hash(self.study) if here else None
+        return self.ingested.corpus_hash if here else None
 
     def check_stored(self, cell: Cell, row: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
         """Refuse to go on from a stored run that this study would not repeat."""

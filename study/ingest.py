@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from study.data.corpus import Corpus, ingest_corpus
+from study.data.corpus import ingest_corpus
 from study.data.pseudonyms import PseudonymKey
+from study.data.store import SliceStore, StoreRef
 from study.data.tasks import FrozenTask, TaskPreview, freeze_task, preview_task
 from study.errors import InputRefused
 from study.keys import digest
@@ -15,25 +16,17 @@ from study.spec import Study
 
 @dataclass(frozen=True)
 class Ingested:
-    """What pre-training and fine-tuning read: stores by digest, and tasks with their frozen splits."""
+    """What pre-training and fine-tuning read.
 
-    corpora: list[Corpus]
+    tasks: with their frozen splits. sources: the corpus as stores (uri, digest) and their rows, None for all of a DICOM
+    store, the training rows of a task's. corpus_hash: of those images, wherever they lie and whatever key their
+    pseudonyms were made with. rejects: rows of the ledger's table.
+    """
+
     tasks: dict[str, FrozenTask]
-
-    def pretraining_sources(self, study: Study) -> list[dict[str, Any]]:
-        """The corpus as (uri, digest, rows): all of each DICOM store, the training rows of each named task."""
-        whole: list[dict[str, Any]] = [
-            {"uri": c.images.uri, "digest": c.images.digest, "rows": None} for c in self.corpora
-        ]
-        for name in study.corpus.task_images:
-            task = self.tasks[name]
-            rows = task.samples.filter(role="train")["row"].sort().to_list()
-            whole.append({"uri": task.images.uri, "digest": task.images.digest, "rows": rows})
-        return whole
-
-    def corpus_hash(self, study: Study) -> str:
-        """Of the bytes and rows that pre-training sees, wherever they lie."""
-        return digest([(source["digest"], source["rows"]) for source in self.pretraining_sources(study)])
+    sources: list[dict[str, Any]]
+    corpus_hash: str
+    rejects: list[dict[str, Any]]
 
 
 def check_sources(study: Study) -> None:
@@ -59,8 +52,18 @@ def ingest(study: Study, *, store: Path, key: PseudonymKey | None, say: Callable
         name: freeze_task(name, task, store=store, key=key, seed=study.seed, say=say)
         for name, task in study.tasks.items()
     }
-    sources = study.corpus.sources() if study.pretraining.methods else []
-    return Ingested([ingest_corpus(source, store=store, key=key, say=say) for source in sources], tasks)
+    origins = study.corpus.sources() if study.pretraining.methods else []
+    corpora = [ingest_corpus(origin, store=store, key=key, say=say) for origin in origins]
+    sources = [_source(corpus.images, None) for corpus in corpora]
+    for name in study.corpus.task_images:
+        rows = tasks[name].samples.filter(role="train")["row"].sort().to_list()
+        sources.append(_source(tasks[name].images, rows))
+    corpus_hash = digest([(SliceStore.open(source["uri"]).content, source["rows"]) for source in sources])
+    return Ingested(tasks, sources, corpus_hash, [row for corpus in corpora for row in corpus.rejects])
+
+
+def _source(images: StoreRef, rows: list[int] | None) -> dict[str, Any]:
+    return {"uri": images.uri, "digest": images.digest, "rows": rows}
 
 
 def preview(study: Study) -> dict[str, TaskPreview]:

@@ -6,15 +6,16 @@ from study import keys
 from study.data.tasks import FrozenTask
 from study.plan import Cell
 from study.spec import Study
+from trainables import adaptations
 
 
 def trial_job(study: Study, cell: Cell, task: FrozenTask, encoder: dict, features: dict | None) -> dict:
     """What a trial of this cell gets besides settings and seed. It holds no path to a test label.
 
-    From scratch, full fine-tuning draws fresh weights from each run's own seed; a linear probe needs one fixed encoder.
+    From scratch, each run draws fresh weights from its own seed, unless its adaptation needs one fixed encoder.
     """
     adaptation = cell.factors["adaptation"]
-    fresh = cell.factors["initialisation"] == "scratch" and adaptation != "linear"
+    fresh = cell.factors["initialisation"] == "scratch" and not adaptations.get(adaptation).on_features
     return {
         "adaptation": adaptation,
         "backbone": study.backbone,
@@ -48,7 +49,7 @@ def fingerprint(study: Study, cell: Cell, task: FrozenTask, job: dict, settings:
         {
             "settings": dict(settings),
             "fixed": {name: job[name] for name in ("backbone", "image_size", "window", "epochs", "objective")},
-            "data": [task.images.digest, task.split_hash, cell.subset.hash],
+            "data": [task.split_hash, cell.subset.hash],
             "encoder": encoder and encoder["digest"],
             "results_version": keys.RESULTS_VERSION,
         }

@@ -8,20 +8,11 @@ from study import keys
 from study.data.tasks import FrozenTask
 from study.ended import EndedRun
 from study.grid import Grid
+from study.ledger import TABLES
 from study.plan import Cell
 from study.provenance import provenance
 
-FIXED_VOCABULARY = (
-    "lr",
-    "weight_decay",
-    "head_lr",
-    "layer_decay",
-    "label_smoothing",
-    "dropout",
-    "augmentation",
-    "batch",
-    "release_epoch",
-)
+HYPERPARAMETERS = [name for name in TABLES["trials"].names if name.startswith("hp_")]
 
 
 def run_row(
@@ -48,7 +39,7 @@ def run_row(
         "split_hash": grid.task(cell).split_hash,
         "encoder_hash": encoder and encoder["digest"],
         "corpus_hash": grid.corpus_hash(cell),
-        **{f"hp_{name}": settings.get(name) for name in FIXED_VOCABULARY},
+        **{name: settings.get(name.removeprefix("hp_")) for name in HYPERPARAMETERS},
         "settings": json.dumps(dict(settings), sort_keys=True),
         "epochs": run.epochs,
         "images": run.images,

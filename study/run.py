@@ -87,7 +87,7 @@ def _run(
     accept(root, study, plan)
     ledger = Ledger(str(root), failpoint=failpoint)
     tracked = root.parent if study.track == "aim" else None
-    ledger.append("rejects", [row for corpus in ingested.corpora for row in corpus.rejects])
+    ledger.append("rejects", ingested.rejects)
     failpoint("plan-made")
     say(f"{len(plan.pretraining_runs)} pre-training runs, {len(plan.cells)} cells, results in {root}")
     with session(address, say=say) as resources, closing(open_mirror(tracked, say=say)) as mirror:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from trainables.methods import validate_settings
 
@@ -77,11 +77,10 @@ class Pretraining(Strict):
     log_every: Count = 20
     checkpoint_every: Count = 100
 
-    @model_validator(mode="after")
-    def _methods(self) -> "Pretraining":
-        for name, settings in self.methods.items():
-            self.methods[name] = validate_settings(name, settings or {})
-        return self
+    @field_validator("methods")
+    @classmethod
+    def _resolved(cls, methods: dict[str, dict]) -> dict[str, dict]:
+        return {name: validate_settings(name, settings) for name, settings in methods.items()}
 
 
 class Range(Strict):

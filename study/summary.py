@@ -7,6 +7,7 @@ from study.acceptance import accepted, planned
 from study.ledger import frame
 from study.plan import Plan
 from study.spec import Study
+from trainables import adaptations
 
 
 def plan_lines(study: Study, plan: Plan) -> list[str]:
@@ -19,7 +20,7 @@ def plan_lines(study: Study, plan: Plan) -> list[str]:
         cells = plan.of(name)
         trials, finals = sum(cell.trials for cell in cells), sum(cell.finals for cell in cells)
         unsearched = sum(not cell.searched for cell in cells)
-        length = "" if name == "linear" else f", {adaptation.epochs} epochs each"
+        length = "" if adaptations.get(name).on_features else f", {adaptation.epochs} epochs each"
         lines.append(f"  {name}: {len(cells)} cells, {trials} trials, {finals} final runs{length}")
         if unsearched:
             fewest = study.selection.min_val_patients

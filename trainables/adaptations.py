@@ -44,9 +44,12 @@ class Hyperparameter:
 
 @dataclass(frozen=True)
 class Adaptation:
+    """`on_features`: it sees the features of one fixed encoder alone, computed once per encoder and task."""
+
     name: str
     module: str
     hyperparameters: Mapping[str, Hyperparameter]
+    on_features: bool = False
 
     @property
     def defaults(self) -> dict[str, float | int]:
@@ -95,6 +98,7 @@ ADAPTATIONS: dict[str, Adaptation] = {
         "linear",
         "trainables.probe",
         {"weight_decay": Hyperparameter(1.0, 0, search={"low": 1e-3, "high": 1e2, "log": True})},
+        on_features=True,
     ),
 }
 

@@ -21,7 +21,6 @@ from trainables.classifier import (
     settle_batch_norm,
 )
 
-DEFAULTS = adaptations.get("full").defaults
 SETTLING_IMAGES = 128
 """At most so many training images give batch norm's statistics."""
 

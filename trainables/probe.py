@@ -16,7 +16,6 @@ from study.data import cache
 from trainables import adaptations, device, encoders, records
 from trainables.classifier import probabilities
 
-DEFAULTS = adaptations.get("linear").defaults
 ITERATIONS = 1000
 
 

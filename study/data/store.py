@@ -121,6 +121,11 @@ class SliceStore:
     def __len__(self) -> int:
         return len(self.digests)
 
+    @property
+    def content(self) -> str:
+        """A hash, 16 hex digits, of the images in their order; unlike the file's digest it covers no pseudonyms."""
+        return hashlib.sha256("\n".join(self.digests).encode()).hexdigest()[:16]
+
     def pixels(self, i: int) -> np.ndarray:
         """Image i as a read-only view (H, W): int16 Hounsfield units, or uint8 grey values."""
         buffer, offset = self._views[i]  # a pyarrow buffer, which numpy reads in place

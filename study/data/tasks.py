@@ -20,7 +20,6 @@ from study.errors import InputRefused
 
 VERSION = 1  # raised whenever the same files would give another task
 DOCUMENT = "task.json"
-TEST_FRACTION, VAL_FRACTION = 0.3, 0.25
 TEST_LABELS = {"row": pl.Int64, "digest": pl.String, "label": pl.Int32}
 
 
@@ -56,7 +55,7 @@ def freeze_task(
     ``source`` is a labelled folder (``images``, ``labels``, ``positive``) or a phantom (``phantom``: settings), with
     ``test_fraction`` and ``val_fraction``. Raises InputRefused for whatever is wrong with it, naming file and line.
     """
-    settings = getattr(source, "phantom", None)
+    settings = source.phantom
     key = PHANTOM_KEY if settings is not None else key
     if key is None:
         raise InputRefused("real images need a pseudonym key")
@@ -94,7 +93,7 @@ def preview_task(name: str, source: Any, *, seed: int) -> TaskPreview:
 @contextmanager
 def _as_folder(source: Any) -> Iterator[tuple[Path, Path, str | None]]:
     """(images, labels, positive) of a source; a phantom lies in a temporary folder meanwhile."""
-    settings = getattr(source, "phantom", None)
+    settings = source.phantom
     if settings is None:
         yield Path(source.images), Path(source.labels), source.positive
         return
@@ -104,11 +103,11 @@ def _as_folder(source: Any) -> Iterator[tuple[Path, Path, str | None]]:
 
 
 def _fractions(source: Any) -> tuple[float, float]:
-    return getattr(source, "test_fraction", TEST_FRACTION), getattr(source, "val_fraction", VAL_FRACTION)
+    return source.test_fraction, source.val_fraction
 
 
 def _identity(source: Any, seed: int) -> list[Any]:
-    settings = getattr(source, "phantom", None)
+    settings = source.phantom
     what = phantom.identity(settings) if settings is not None else source.positive
     return ["task", VERSION, what, *_fractions(source), seed]
 

@@ -15,6 +15,11 @@ from study.data.tasks import TEST_LABELS, freeze_task, preview_task
 from study.errors import InputRefused
 
 
+def labelled(**given):
+    """A task's source as the study file gives it."""
+    return SimpleNamespace(**{"phantom": None, "test_fraction": 0.3, "val_fraction": 0.25, **given})
+
+
 @pytest.fixture
 def folder(tmp_path):
     """24 patients with one or two images each, half of them ill, and no split."""
@@ -25,13 +30,7 @@ def folder(tmp_path):
         Image.fromarray(rng.integers(0, 256, (6, 5 + i % 3), np.uint8)).save(tmp_path / "images" / f"scan{i}.png")
         rows.append(f"scan{i}.png,{'ill' if i % 2 else 'well'},Doe-{i % 24}")
     (tmp_path / "labels.csv").write_text("\n".join(rows))
-    return SimpleNamespace(
-        images=tmp_path / "images",
-        labels=tmp_path / "labels.csv",
-        positive="ill",
-        test_fraction=0.3,
-        val_fraction=0.25,
-    )
+    return labelled(images=tmp_path / "images", labels=tmp_path / "labels.csv", positive="ill")
 
 
 @pytest.fixture
@@ -109,13 +108,13 @@ def test_the_preview_is_the_frozen_split(folder, frozen, tmp_path, tiny_phantom)
     assert sorted(tmp_path.rglob("*")) == before
     assert (preview.split_hash, preview.classes) == (task.split_hash, task.classes)
     assert preview.samples.drop("patient").equals(task.samples.drop("patient"))
-    source = SimpleNamespace(phantom=tiny_phantom)
+    source = labelled(phantom=tiny_phantom)
     assert preview_task("scans", source, seed=0).split_hash == frozen(source, key=None).split_hash
 
 
 def test_the_phantom_is_frozen_with_its_public_key(tiny_phantom, frozen):
-    first = frozen(SimpleNamespace(phantom=tiny_phantom), key=None)
-    second = frozen(SimpleNamespace(phantom=tiny_phantom), key=None, store="other")
+    first = frozen(labelled(phantom=tiny_phantom), key=None)
+    second = frozen(labelled(phantom=tiny_phantom), key=None, store="other")
     assert first.classes == ["normal", "finding"]
     assert first.images.digest == second.images.digest and first.samples.equals(second.samples)
 
@@ -154,13 +153,13 @@ def test_a_repeated_image_is_kept_once_unless_it_contradicts_itself(folder, froz
 
 def test_the_official_split_of_real_images_is_kept(real_data, frozen):
     root = real_data / "covid-ct"
-    source = SimpleNamespace(images=root, labels=root / "labels.csv", positive="COVID")
+    source = labelled(images=root, labels=root / "labels.csv", positive="COVID")
     roles = preview_task("covid", source, seed=0).samples["role"].value_counts().rows()
     assert dict(roles) == {"train": 425, "val": 118, "test": 203}
 
 
 def test_real_images_without_a_split_are_split_by_patient(real_data, frozen):
     root = real_data / "ct-ich"
-    task = frozen(SimpleNamespace(images=root, labels=root / "labels.csv", positive="haemorrhage"))
+    task = frozen(labelled(images=root, labels=root / "labels.csv", positive="haemorrhage"))
     assert len(SliceStore.open(task.images.uri)) == 527 and task.samples["patient"].n_unique() == 41
     assert task.samples.group_by("patient").agg(pl.col("role").n_unique())["role"].max() == 1
