@@ -100,7 +100,7 @@ def _one_line(error: ValidationError, values: dict, lines: dict[tuple, int], sou
     # A misspelt key makes two errors, one unknown and one missing; the unknown one says more.
     first = min(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
     at = tuple(part for part in first["loc"] if part != "[key]")
-    message = first["msg"].removeprefix("Value error, ")
+    message = first["msg"].removeprefix("Value error, ").removeprefix(f"{'.'.join(map(str, at))}: ")
     if first["type"] == "extra_forbidden":
         message = f"unknown key{_nearest(str(at[-1]), _fields(at[:-1]))}"
     elif first["type"] == "missing":

@@ -56,7 +56,7 @@ def test_set_reaches_nested_settings(study_file):
         ("[0.5, 1.0]", "[0, 1.0]", r"line 10.*share\.0.*greater than 0"),
         ("[0.5, 1.0]", "[0.5, 1.5]", r"less than or equal to 1"),
         ("[0.5, 1.0]", "half", r"list.*not 'half'"),
-        ("    spark: {}", "    sparkk: {}", r"sparkk.*spark"),
+        ("    spark: {}", "    sparkk: {}", r"line 6: pretraining\.methods: unknown method 'sparkk'.*'spark'"),
         ("    spark: {}", "    spark: {mask_ration: 0.5}", r"mask_ration.*mask_ratio"),
         ("  linear:", "  liner:", r"line 9.*did you mean `linear`"),
         ("name: mine", "name: mine\nname: yours", r"line 2: `name` stands here twice"),
