@@ -20,9 +20,10 @@ def name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
-def autocast(device: torch.device) -> AbstractContextManager:
-    """bf16 where a GPU has it; never on the CPU, where it can be hundreds of times slower."""
-    if device.type == "cuda" and torch.cuda.is_bf16_supported():
+def autocast(device: torch.device, precision: str = "auto") -> AbstractContextManager:
+    """bf16 where a GPU has it, unless `precision` is "float32"; never on the CPU, where it can be hundreds of times
+    slower."""
+    if precision == "auto" and device.type == "cuda" and torch.cuda.is_bf16_supported():
         return torch.autocast("cuda", dtype=torch.bfloat16)
     return nullcontext()
 

@@ -1,6 +1,5 @@
-"""Optimizers, their parameter groups, and schedules that are pure functions of progress in [0, 1]."""
+"""Optimizers and their parameter groups; what they do at a step comes from the schedules."""
 
-import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -8,19 +7,7 @@ import torch
 from timm.optim import Lamb, Lars
 from torch import nn
 
-Name = Literal["sgd", "adamw", "lamb", "lars"]
-
-
-def cosine(progress: float, first: float, last: float) -> float:
-    """Half a cosine from `first` at progress 0 to `last` at 1."""
-    return last + (first - last) * 0.5 * (1 + math.cos(math.pi * min(max(progress, 0.0), 1.0)))
-
-
-def warmup_cosine(progress: float, *, peak: float, warmup: float, first: float = 0.0, last: float = 0.0) -> float:
-    """A straight line from `first` to `peak` over the share `warmup` of the budget, then a cosine to `last` at 1."""
-    if progress < warmup:
-        return first + (peak - first) * progress / warmup
-    return cosine((progress - warmup) / (1 - warmup), peak, last) if warmup < 1 else peak
+Name = Literal["sgd", "adam", "adamw", "lamb", "lars"]
 
 
 def parameter_groups(module: nn.Module, *, decay_all: bool = False) -> list[dict[str, Any]]:
@@ -46,6 +33,8 @@ def make(
         return torch.optim.SGD(groups, lr=0.0, momentum=momentum)
     if name == "lars":
         return Lars(groups, lr=0.0, momentum=momentum)
+    if name == "adam":
+        return torch.optim.Adam(groups, lr=0.0, betas=betas)
     if name == "adamw":
         return torch.optim.AdamW(groups, lr=0.0, betas=betas, weight_decay=0.0)
     return Lamb(groups, lr=0.0, betas=betas, weight_decay=0.0, max_grad_norm=None)

@@ -10,8 +10,26 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from trainables.methods._settings import Recipe
+
 TRIES = 10
 """Boxes proposed for an image before the whole of it is taken, as in torchvision."""
+
+
+def view(images: Tensor, recipe: Recipe, generator: Generator, *, size: int, window: tuple[float, float]) -> Tensor:
+    """One random view (B, 1, size, size) of each image, all steps of the recipe in its order.
+
+    window: the Hounsfield units that 0 and 1 stand for.
+    """
+    r, pixel = recipe, size / 224
+    images = rotate(images, generator, degrees=r.rotation, probability=r.rotation_probability)
+    images = random_resized_crop(images, generator, size=size, scale=r.crop_scale, ratio=r.crop_ratio)
+    images = flip(images, generator, horizontal=r.horizontal_flip, vertical=r.vertical_flip)
+    images = shift(images, generator, largest=r.shift / (window[1] - window[0]))
+    images = jitter(images, generator, brightness=r.brightness, contrast=r.contrast, probability=r.jitter_probability)
+    sigma = (r.blur_sigma[0] * pixel, r.blur_sigma[1] * pixel)
+    images = blur(images, generator, sigma=sigma, probability=r.blur_probability)
+    return noise(images, generator, variance=r.noise_variance, probability=r.noise_probability)
 
 
 def random_resized_crop(
@@ -48,6 +66,8 @@ def flip(images: Tensor, generator: Generator, *, horizontal: float, vertical: f
 
 def rotate(images: Tensor, generator: Generator, *, degrees: float, probability: float) -> Tensor:
     """Turn by an angle uniform in [-degrees, degrees] about the centre, bilinearly; what comes in from outside is 0."""
+    if not degrees or not probability:
+        return images
     angle = (torch.rand(len(images), generator=generator) * 2 - 1) * math.radians(degrees)
     chosen = _chosen(images, probability, generator)
     cos, sin, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
@@ -89,6 +109,14 @@ def jitter(images: Tensor, generator: Generator, *, brightness: float, contrast:
     mean = scaled.mean((-2, -1), keepdim=True)
     changed = (mean + (scaled - mean) * (1 + contrast * strong)).clamp(0, 1)
     return torch.where(chosen, changed, images)
+
+
+def shift(images: Tensor, generator: Generator, *, largest: float) -> Tensor:
+    """Add to each image a number uniform in [-largest, largest]; clamped to [0, 1]."""
+    if not largest:
+        return images
+    amount = (torch.rand(len(images), generator=generator) * 2 - 1) * largest
+    return (images + amount.to(images).view(-1, 1, 1, 1)).clamp(0, 1)
 
 
 def noise(images: Tensor, generator: Generator, *, variance: tuple[float, float], probability: float) -> Tensor:

@@ -9,6 +9,9 @@ from torch.nn import functional
 
 from trainables import backbones
 from trainables.methods import moco_v2
+from trainables.schedules import Moment
+
+START = Moment(0, 1000)
 
 
 def method(queue=12, batch=8, **settings):
@@ -23,7 +26,8 @@ def pair(count=8):
 
 
 def forward(made, views, seed=0):
-    return made(views, progress=0.0, generator=torch.Generator().manual_seed(seed))
+    order = torch.randperm(len(views[0]), generator=torch.Generator().manual_seed(seed))
+    return made((*views, order), START)
 
 
 def test_loss_equals_the_loop_over_samples():
@@ -39,8 +43,8 @@ def test_loss_equals_the_loop_over_samples():
 
 def test_keys_are_normalised_in_shuffled_parts_and_come_back_in_order():
     made, (_, images) = method(), pair()
-    keys = made._keys(images, torch.Generator().manual_seed(7))
-    order = torch.randperm(8, generator=torch.Generator().manual_seed(7)).tolist()
+    order = torch.randperm(8, generator=torch.Generator().manual_seed(7))
+    keys = made._keys(images, order)
     expected = torch.zeros_like(keys)
     for part in (order[:4], order[4:]):
         embedded = functional.normalize(made.key_head(made.key_backbone(images[part])), dim=1)
@@ -58,7 +62,7 @@ def test_the_queue_fills_then_replaces_its_oldest_keys():
         output = forward(made, pair(), seed=step)
         given.append(made._fresh)
         trivial.append(output.trivial)
-        made.after_step(0.0)
+        made.after_step(START)
     assert trivial == pytest.approx([0, math.log(9), math.log(13)])
     assert int(made.filled) == 12 and int(made.pointer) == 24 % 12
     expected = torch.cat(given)[-12:]
@@ -69,7 +73,7 @@ def test_a_batch_larger_than_the_queue_leaves_its_last_keys():
     made = method(queue=3)
     forward(made, pair())
     fresh = made._fresh
-    made.after_step(0.0)
+    made.after_step(START)
     assert torch.equal(made.queue, fresh[-3:]) and int(made.filled) == 3
 
 
@@ -80,7 +84,7 @@ def test_the_key_encoder_follows_by_its_momentum_and_takes_no_gradient():
     with torch.no_grad():
         for parameter in made.backbone.parameters():
             parameter.add_(1)
-    made.after_step(0.0)
+    made.after_step(START)
     for old, new, fast in zip(*(m.parameters() for m in (before, made.key_backbone, made.backbone)), strict=True):
         torch.testing.assert_close(new, 0.9 * old + 0.1 * fast)
     trained = {id(p) for group in made.optimizer().param_groups for p in group["params"]}
@@ -90,7 +94,7 @@ def test_the_key_encoder_follows_by_its_momentum_and_takes_no_gradient():
 def test_an_encoder_that_gives_one_vector_costs_the_trivial_loss():
     made = method(queue=8)
     forward(made, pair())
-    made.after_step(0.0)
+    made.after_step(START)
     same = functional.normalize(torch.ones(8, 16, dtype=torch.float64), dim=1)
     made.queue.copy_(same)
     assert float(moco_v2.info_nce(same, same, made.queue, 0.07)) == pytest.approx(math.log(9))
@@ -104,8 +108,9 @@ def test_a_batch_that_the_splits_do_not_divide_is_refused():
 
 def test_schedule_scales_with_the_batch():
     made = method(batch=128)
-    assert made.schedule(0)["lr"] == pytest.approx(0.015) and made.schedule(1)["lr"] == pytest.approx(0)
-    assert made.schedule(0.5)["weight_decay"] == 1e-4
+    assert made.schedule(START)["lr"] == pytest.approx(0.015, rel=1e-5)
+    assert made.schedule(Moment(999, 1000))["lr"] == pytest.approx(0, abs=1e-7)
+    assert made.schedule(Moment(500, 1000))["weight_decay"] == 1e-4
 
 
 def test_loss_falls_on_a_few_images():
@@ -118,6 +123,6 @@ def test_loss_falls_on_a_few_images():
         optimizer.zero_grad()
         output.loss.backward()
         optimizer.step()
-        made.after_step(0.0)
+        made.after_step(START)
         ratios.append(output.loss.item() / output.trivial if output.trivial else None)
     assert ratios[-1] < 0.8 * ratios[2]

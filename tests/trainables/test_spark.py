@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from trainables import backbones
 from trainables.methods import _sparse, spark
+from trainables.schedules import Moment
 
 
 def method(name="resnet18", size=96, **settings):
@@ -163,9 +164,9 @@ def test_a_backbone_that_would_leak_is_refused():
 
 def test_schedule_follows_the_publication():
     made = spark.SparK(backbones.build("resnet18"), spark.Settings(decoder_width=32), image_size=64, batch=32)
-    assert made.schedule(0.025)["lr"] == pytest.approx(2e-4 * 32 / 256)
-    assert made.schedule(0)["weight_decay"] == pytest.approx(0.04)
-    assert made.schedule(1)["weight_decay"] == pytest.approx(0.2)
+    assert made.schedule(Moment(2500, 100_000))["lr"] == pytest.approx(2e-4 * 32 / 256)
+    assert made.schedule(Moment(0, 100_000))["weight_decay"] == pytest.approx(0.04)
+    assert made.schedule(Moment(99_999, 100_000))["weight_decay"] == pytest.approx(0.2)
     optimizer = made.optimizer()
     assert optimizer.defaults["betas"] == (0.9, 0.95) and made.clip_norm == 5
 
@@ -177,7 +178,8 @@ def test_loss_falls_on_a_few_images():
     optimizer = torch.optim.Adam(made.parameters(), 2e-3)
     losses = []
     for number in range(25):
-        output = made((images,), progress=0.0, generator=torch.Generator().manual_seed(number % 3))
+        mask = made.mask(len(images), torch.Generator().manual_seed(number % 3))
+        output = made((images, mask), Moment(0, 25))
         optimizer.zero_grad()
         output.loss.backward()
         optimizer.step()

@@ -1,8 +1,8 @@
 """The self-supervised methods: one file each in this folder, found by its name.
 
 Nothing here imports torch, so a study can be checked where no method can run. A method's file defines, at its top
-level, one `class Settings(BaseModel, extra="forbid")` that uses pydantic and the standard library alone, and one class
-under `@register`.
+level, one `class Settings(Common)` that uses pydantic, `_settings` and the standard library alone, and one class under
+`@register`.
 """
 
 import ast
@@ -91,4 +91,5 @@ def _is_plain_import(node: ast.stmt) -> bool:
         modules = [alias.name for alias in node.names]
     else:
         return False
-    return all(module.partition(".")[0] in sys.stdlib_module_names | {"pydantic"} for module in modules)
+    plain = sys.stdlib_module_names | {"pydantic"}
+    return all(module.partition(".")[0] in plain or module == f"{__name__}._settings" for module in modules)

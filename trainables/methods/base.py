@@ -1,9 +1,12 @@
 """What the training loop asks of a method."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
+
+from trainables.schedules import Moment
 
 
 class Output(NamedTuple):
@@ -22,20 +25,30 @@ class Output(NamedTuple):
 class Method(nn.Module):
     """A self-supervised objective around a backbone.
 
-    All state that a resumed run needs is in parameters and buffers. `progress` runs from 0 to 1 over the budget;
-    schedules are pure functions of it. `batch` is the global number of source images a step.
+    All state that a resumed run needs is in parameters and buffers. All that is random lies in `views`, so `forward`
+    is a function of views and state. Schedules are pure functions of the `Moment`. `batch` is the global number of
+    source images a step, `window` the Hounsfield units that images' 0 and 1 stand for.
     """
 
     backbone: Any
     clip_norm: float | None = None
     """The gradients' norm is clipped to this before each step."""
 
-    def __init__(self, backbone: nn.Module, settings: Any, *, image_size: int, batch: int) -> None:
+    def __init__(
+        self,
+        backbone: nn.Module,
+        settings: Any,
+        *,
+        image_size: int,
+        batch: int,
+        window: tuple[float, float] = (-1000.0, 1000.0),
+    ) -> None:
         super().__init__()
         self.backbone = backbone
         self.settings = settings
         self.image_size = image_size
         self.batch = batch
+        self.window = window
 
     @property
     def encoder(self) -> nn.Module:
@@ -43,18 +56,23 @@ class Method(nn.Module):
         return self.backbone
 
     def views(self, images: Tensor, generator: Generator) -> tuple[Tensor, ...]:
-        """Random views of (B, 1, H, W) images in [0, 1]."""
+        """Random views of (B, 1, H, W) images in [0, 1], and whatever else is drawn (masks, orders): B rows each."""
         raise NotImplementedError
 
-    def forward(self, views: tuple[Tensor, ...], *, progress: float, generator: Generator) -> Output:
+    def forward(self, views: tuple[Tensor, ...], at: Moment) -> Output:
+        """The loss of a part of a step's batch; called once for each part that gradients are accumulated over."""
         raise NotImplementedError
 
-    def after_step(self, progress: float) -> None:
-        """Called once the optimizer has stepped: moving averages, queues."""
+    def frozen(self, at: Moment) -> Iterable[nn.Parameter]:
+        """Parameters that this step leaves as they are."""
+        return ()
+
+    def after_step(self, at: Moment) -> None:
+        """Called once the optimizer has stepped: moving averages, queues, centres."""
 
     def optimizer(self) -> torch.optim.Optimizer:
         raise NotImplementedError
 
-    def schedule(self, progress: float) -> dict[str, float]:
-        """Learning rate `lr` and `weight_decay` at this progress."""
+    def schedule(self, at: Moment) -> dict[str, float]:
+        """Learning rate `lr`, `weight_decay`, and what else of the method changes over the budget, by name."""
         raise NotImplementedError

@@ -3,49 +3,44 @@
 from typing import Any
 
 import torch
-from pydantic import BaseModel, Field, field_validator
+from pydantic import Field
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from trainables import optim
 from trainables import views as view
 from trainables.methods import register
+from trainables.methods._settings import Common, Recipe, Share
 from trainables.methods._spark_decoder import Decoder
 from trainables.methods._sparse import sparsify, spread_mask, visible
 from trainables.methods.base import Method, Output
+from trainables.schedules import Moment, cosine, warmup_cosine
 
 PATCH = 32
 EPSILON = 1e-6
 
 
-class Settings(BaseModel, extra="forbid"):
+class Settings(Common):
     """Defaults are the published ones; `warmup` is 40 of 1,600 epochs."""
 
+    published_epochs: int = Field(1600, ge=1)
     mask_ratio: float = Field(0.6, gt=0, lt=1)
     decoder_width: int = Field(768, ge=32, multiple_of=32)
     base_lr: float = Field(2e-4, gt=0, description="learning rate at a batch of 256")
-    warmup: float = Field(0.025, ge=0, lt=1, description="share of the budget")
+    warmup: Share = Field(0.025, description="share of the budget")
     weight_decay: float = Field(0.04, ge=0)
     weight_decay_end: float = Field(0.2, ge=0)
     clip: float = Field(5.0, gt=0)
-    crop_scale: tuple[float, float] = (0.67, 1.0)
-    horizontal_flip: float = Field(0.5, ge=0, le=1)
-
-    @field_validator("crop_scale")
-    @classmethod
-    def _is_range(cls, value: tuple[float, float]) -> tuple[float, float]:
-        if not 0 < value[0] <= value[1]:
-            raise ValueError("must be two numbers above 0, the smaller one first")
-        return value
+    view: Recipe = Recipe(crop_scale=(0.67, 1.0), horizontal_flip=0.5)
 
 
 @register
 class SparK(Method):
     """Hides 32x32 patches and learns to predict their normalised pixels from what is visible."""
 
-    def __init__(self, backbone: Any, settings: Settings, *, image_size: int, batch: int) -> None:
-        check_image_size(image_size)
-        super().__init__(sparsify(backbone), settings, image_size=image_size, batch=batch)
+    def __init__(self, backbone: Any, settings: Settings, **about: Any) -> None:
+        check_image_size(about["image_size"])
+        super().__init__(sparsify(backbone), settings, **about)
         levels = [level["reduction"] for level in backbone.feature_info]
         self.indices = [levels.index(stride) for stride in (4, 8, 16, 32)]
         channels = [backbone.feature_info[index]["num_chs"] for index in reversed(self.indices)]
@@ -53,8 +48,9 @@ class SparK(Method):
         self.clip_norm = settings.clip
 
     def views(self, images: Tensor, generator: Generator) -> tuple[Tensor, ...]:
-        images = view.random_resized_crop(images, generator, size=self.image_size, scale=self.settings.crop_scale)
-        return (view.flip(images, generator, horizontal=self.settings.horizontal_flip),)
+        """One view and its mask (B, 1, f, f), true where visible."""
+        images = view.view(images, self.settings.view, generator, size=self.image_size, window=self.window)
+        return images, self.mask(len(images), generator).to(images.device)
 
     def mask(self, count: int, generator: Generator) -> Tensor:
         """(count, 1, f, f), true where visible; the same number in every image, at least one visible and one hidden."""
@@ -71,9 +67,8 @@ class SparK(Method):
             )
         return maps[::-1]
 
-    def forward(self, views: tuple[Tensor, ...], *, progress: float, generator: Generator) -> Output:
-        (images,) = views
-        mask = self.mask(len(images), generator).to(images.device)
+    def forward(self, views: tuple[Tensor, ...], at: Moment) -> Output:
+        images, mask = views
         maps = self.encode(images, mask)
         loss, trivial = reconstruction_loss(images, self.decoder(maps, mask), mask)
         seen = maps[0].detach().sum((2, 3)) / spread_mask(mask, maps[0].shape).sum((2, 3))
@@ -82,10 +77,10 @@ class SparK(Method):
     def optimizer(self) -> torch.optim.Optimizer:
         return optim.make("lamb", optim.parameter_groups(self), betas=(0.9, 0.95))
 
-    def schedule(self, progress: float) -> dict[str, float]:
+    def schedule(self, at: Moment) -> dict[str, float]:
         s, peak = self.settings, self.settings.base_lr * self.batch / 256
-        rate = optim.warmup_cosine(progress, peak=peak, warmup=s.warmup, first=0.005 * peak, last=0.001 * peak)
-        return {"lr": rate, "weight_decay": optim.cosine(progress, s.weight_decay, s.weight_decay_end)}
+        rate = warmup_cosine(at.progress, peak=peak, warmup=s.warmup, first=0.005 * peak, last=0.001 * peak)
+        return {"lr": rate, "weight_decay": cosine(at.progress, s.weight_decay, s.weight_decay_end)}
 
 
 def check_image_size(size: int) -> None:
