@@ -36,7 +36,7 @@ def accept(root: Path, study: Study, plan: Plan) -> None:
     cells = [
         DEFAULT_FACTORS | dict(cell.factors) | {"trials": cell.trials, "finals": cell.finals} for cell in plan.cells
     ]
-    runs = [{"method": e.initialisation, "pretrain_seed": e.pretrain_seed} for e in plan.pretraining_runs]
+    runs = [{"initialisation": e.initialisation, "pretrain_seed": e.pretrain_seed} for e in plan.pretraining_runs]
     storage.write_atomic("plan.json", json.dumps({"pretraining": runs, "cells": cells}, indent=1).encode())
 
 

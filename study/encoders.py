@@ -36,17 +36,18 @@ class Encoders:
 
     def make(self) -> dict[str, dict]:
         """Encoder name -> ``{"uri", "digest"}`` of its weights; what was interrupted goes on where it was."""
-        refs = {}
+        refs: dict[str, dict] = {}
         for number, encoder in enumerate(self.plan.encoders, start=1):
-            recipe = self._recipe(encoder)
+            start = refs[encoder.start] if encoder.start else None
+            recipe = self._recipe(encoder, start)
             known = self._known(encoder, recipe)
             if known is None:
                 self.say(f"encoder {number}/{len(self.plan.encoders)}: {encoder.name}")
-                known = self._make(encoder, recipe)
+                known = self._make(encoder, recipe, start)
             refs[encoder.name] = {"uri": str(self.root / "encoders" / f"{encoder.name}.safetensors"), "digest": known}
         return refs
 
-    def _recipe(self, encoder: Encoder) -> dict:
+    def _recipe(self, encoder: Encoder, start: dict | None) -> dict:
         """All that shapes the weights, as plain values; its digest is the encoder's fingerprint."""
         study = self.study
         recipe: dict[str, Any] = {"initialisation": encoder.initialisation, "backbone": study.backbone}
@@ -54,17 +55,27 @@ class Encoders:
         if encoder.initialisation in study.weights:
             recipe["file"] = hashlib.sha256(study.weights[encoder.initialisation].read_bytes()).hexdigest()
         if encoder.pretrained_here:
+            entry, asked = study.pretraining.methods[encoder.initialisation], study.pretraining
             recipe |= {
-                "method": encoder.initialisation,
-                "settings": study.pretraining.methods[encoder.initialisation],
+                "method": entry.method,
+                "settings": entry.settings,
+                "start": start and start["digest"],
                 "image_size": study.image_size,
                 "window": list(study.window),
-                "images": study.pretraining.images,
-                "batch": study.pretraining.batch,
+                "batch": asked.batch_of(encoder.initialisation),
+                "accumulate": asked.accumulate,
+                "precision": asked.precision,
+                "compile": asked.compile,
+                "sync_batch_norm": asked.sync_batch_norm,
                 "workers": study.resources.pretraining.workers,
                 "corpus": self.ingested.corpus_hash,
-            }
+            } | self._budget(encoder)
         return recipe | {"results_version": keys.RESULTS_VERSION}
+
+    def _budget(self, encoder: Encoder) -> dict[str, float]:
+        """The budget as the loop wants it; a publication's epochs are those of this corpus."""
+        budget = self.study.pretraining.budget_of(encoder.initialisation)
+        return {"images": budget["epochs"] * self.ingested.corpus_size} if "epochs" in budget else budget
 
     def _known(self, encoder: Encoder, recipe: dict) -> str | None:
         storage, name = Storage(str(self.root)), f"encoders/{encoder.name}.json"
@@ -86,12 +97,12 @@ class Encoders:
             )
         return made["digest"]
 
-    def _make(self, encoder: Encoder, recipe: dict) -> str:
+    def _make(self, encoder: Encoder, recipe: dict, start: dict | None) -> str:
         with tempfile.TemporaryDirectory(prefix="labelcurve-") as folder:
             weights = Path(folder) / "encoder.safetensors"
             rows: list[dict] = []
             if encoder.pretrained_here:
-                rows = self._pretrain(encoder, recipe, weights)
+                rows = self._pretrain(encoder, recipe, start, weights)
             elif encoder.initialisation == "scratch":
                 draw_weights(self.study.backbone, recipe["seed"], weights)
             else:
@@ -114,11 +125,13 @@ class Encoders:
         failpoint("encoder-made")
         return digest
 
-    def _pretrain(self, encoder: Encoder, recipe: dict, weights: Path) -> list[dict]:
+    def _pretrain(self, encoder: Encoder, recipe: dict, start: dict | None, weights: Path) -> list[dict]:
         fingerprint = keys.digest(recipe)
         history = pretrain(
             recipe,
+            start=start,
             sources=self.ingested.sources,
+            probe_tasks=self.ingested.probe_tasks() if self.study.pretraining.probes else [],
             asked=self.study.pretraining,
             slot=self.study.resources.pretraining,
             name=f"{encoder.name}-{fingerprint[:8]}",
@@ -130,8 +143,9 @@ class Encoders:
         return [self._row(encoder, recipe, fingerprint, entry) for entry in history]
 
     def _row(self, encoder: Encoder, recipe: dict, fingerprint: str, entry: dict) -> dict:
-        at = {"method": encoder.initialisation, "pretrain_seed": encoder.pretrain_seed}
+        at = {"initialisation": encoder.initialisation, "pretrain_seed": encoder.pretrain_seed}
         about = provenance()
+        slot = self.study.resources.pretraining
         return (
             entry
             | at
@@ -139,9 +153,11 @@ class Encoders:
                 "key": keys.key(self.plan.identity, at, "pretraining", entry["step"]),
                 "fingerprint": fingerprint,
                 "study": self.study.name,
-                "batch": self.study.pretraining.batch,
-                "world_size": self.study.resources.pretraining.workers,
-                "threads": self.study.resources.pretraining.cpus,
+                "method": recipe["method"],
+                "batch": recipe["batch"],
+                "accumulate": recipe["accumulate"],
+                "world_size": slot.workers,
+                "threads": slot.cpus,
                 "settings": json.dumps(recipe["settings"], sort_keys=True),
                 "corpus_hash": recipe["corpus"],
                 "version": about["version"],

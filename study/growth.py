@@ -14,6 +14,7 @@ EXTENTS = [
     ("weights", "*"),
     ("initialisations",),
     ("pretraining", "seeds"),
+    ("pretraining", "probes"),
     ("pretraining", "log_every"),
     ("pretraining", "checkpoint_every"),
     ("adaptations", "*", "sizes"),

@@ -20,13 +20,18 @@ class Ingested:
 
     tasks: with their frozen splits. sources: the corpus as stores (uri, digest) and their rows, None for all of a DICOM
     store, the training rows of a task's. corpus_hash: of those images, wherever they lie and whatever key their
-    pseudonyms were made with. rejects: rows of the ledger's table.
+    pseudonyms were made with; corpus_size: their number. rejects: rows of the ledger's table.
     """
 
     tasks: dict[str, FrozenTask]
     sources: list[dict[str, Any]]
     corpus_hash: str
+    corpus_size: int
     rejects: list[dict[str, Any]]
+
+    def probe_tasks(self) -> list[dict[str, Any]]:
+        """The tasks' training images with labels and patients (as numbers), for probes of encoders in the making."""
+        return [_probe_task(task) for task in self.tasks.values()]
 
 
 def check_sources(study: Study) -> None:
@@ -58,12 +63,29 @@ def ingest(study: Study, *, store: Path, key: PseudonymKey | None, say: Callable
     for name in study.corpus.task_images:
         rows = tasks[name].samples.filter(role="train")["row"].sort().to_list()
         sources.append(_source(tasks[name].images, rows))
-    corpus_hash = digest([(SliceStore.open(source["uri"]).content, source["rows"]) for source in sources])
-    return Ingested(tasks, sources, corpus_hash, [row for corpus in corpora for row in corpus.rejects])
+    stores = [SliceStore.open(source["uri"]) for source in sources]
+    corpus_hash = digest([(store.content, source["rows"]) for store, source in zip(stores, sources, strict=True)])
+    size = sum(
+        len(store if source["rows"] is None else source["rows"]) for store, source in zip(stores, sources, strict=True)
+    )
+    return Ingested(tasks, sources, corpus_hash, size, [row for corpus in corpora for row in corpus.rejects])
 
 
 def _source(images: StoreRef, rows: list[int] | None) -> dict[str, Any]:
     return {"uri": images.uri, "digest": images.digest, "rows": rows}
+
+
+def _probe_task(task: FrozenTask) -> dict[str, Any]:
+    samples = task.samples.filter(role="train").sort("row")
+    numbers = {patient: number for number, patient in enumerate(samples["token"].unique(maintain_order=True))}
+    return {
+        "name": task.name,
+        "images": {"uri": task.images.uri, "digest": task.images.digest},
+        "rows": samples["row"].to_list(),
+        "labels": samples["label"].to_list(),
+        "patients": [numbers[token] for token in samples["token"]],
+        "classes": len(task.classes),
+    }
 
 
 def preview(study: Study) -> dict[str, TaskPreview]:

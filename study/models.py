@@ -17,12 +17,12 @@ def check_models(study: Study) -> None:
             backbones.build(study.backbone)
     except Exception as error:
         raise InputRefused(f"backbone {study.backbone}: {last_line(error)}") from None
-    for name, settings in study.pretraining.methods.items():
-        parsed = methods.settings_class(name).model_validate(settings)
+    for name, entry in study.pretraining.methods.items():
+        parsed = methods.settings_class(entry.method).model_validate(entry.settings)
+        about = {"image_size": study.image_size, "batch": study.pretraining.batch_of(name), "window": study.window}
         try:
             with torch.device("meta"):
-                backbone = backbones.build(study.backbone)
-                methods.get(name)(backbone, parsed, image_size=study.image_size, batch=study.pretraining.batch)
+                methods.get(entry.method)(backbones.build(study.backbone), parsed, **about)
         except ValueError as error:
             raise InputRefused(f"pretraining.methods.{name}: {last_line(error)}") from None
     for name, path in study.weights.items():

@@ -32,6 +32,8 @@ class Encoder:
     initialisation: str
     pretrain_seed: int
     pretrained_here: bool
+    start: str | None = None
+    """The encoder that its pre-training goes on from; None for random weights."""
 
     @property
     def name(self) -> str:
@@ -75,7 +77,7 @@ def make_plan(study: Study, tasks: Mapping[str, SplitTask]) -> Plan:
         InputRefused: where a size cannot be had of a task, naming the smallest (or largest) that can.
     """
     identity = {"name": study.name, "seed": study.seed}
-    encoders = [encoder for name in study.compared() for encoder in _encoders(study, name)]
+    compared = {name: _encoders(study, name) for name in study.compared()}
     cells = []
     for adaptation_name, adaptation in study.adaptations.items():
         for task in tasks.values():
@@ -84,7 +86,7 @@ def make_plan(study: Study, tasks: Mapping[str, SplitTask]) -> Plan:
                 for kind, value in _sizes(adaptation):
                     subset = _subset(task, ordered, kind, value, f"adaptations.{adaptation_name}.sizes", draw)
                     searched = subset.val_patients >= study.selection.min_val_patients
-                    for encoder in encoders:
+                    for encoder in (each for own in compared.values() for each in own):
                         factors = {
                             "initialisation": encoder.initialisation,
                             "pretrain_seed": encoder.pretrain_seed,
@@ -104,13 +106,33 @@ def make_plan(study: Study, tasks: Mapping[str, SplitTask]) -> Plan:
                                 finals=adaptation.finals,
                             )
                         )
-    return Plan(identity, encoders, cells)
+    return Plan(identity, _with_starts(study, list(compared)), cells)
 
 
 def _encoders(study: Study, name: str) -> list[Encoder]:
     """A method has an encoder a seed; scratch and files have one."""
     here = name in study.pretraining.methods
-    return [Encoder(name, seed, here) for seed in range(study.pretraining.seeds if here else 1)]
+    return [
+        Encoder(name, seed, here, _start(study, name, seed)) for seed in range(study.pretraining.seeds if here else 1)
+    ]
+
+
+def _start(study: Study, name: str, seed: int) -> str | None:
+    entry = study.pretraining.methods.get(name)
+    if entry is None or entry.start == "scratch":
+        return None
+    return f"{entry.start}-{seed if entry.start in study.pretraining.methods else 0}"
+
+
+def _with_starts(study: Study, names: list[str]) -> list[Encoder]:
+    """The encoders of these initialisations, each behind those that it goes on from, which need not be compared."""
+    order: list[str] = []
+    for name in names:
+        chain = [name]
+        while (entry := study.pretraining.methods.get(chain[-1])) and entry.start != "scratch":
+            chain.append(entry.start)
+        order += [each for each in reversed(chain) if each not in order]
+    return [encoder for name in order for encoder in _encoders(study, name)]
 
 
 def _sizes(adaptation: Adaptation) -> list[tuple[str, float]]:

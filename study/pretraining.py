@@ -9,14 +9,20 @@ from pathlib import Path
 from study.errors import SurroundingsFailed, last_line
 from study.spec import Pretraining, Slot
 
-RECIPE = ("method", "settings", "backbone", "image_size", "window", "seed", "batch", "images")
+RECIPE = (
+    *("method", "settings", "backbone", "image_size", "window", "seed", "batch", "images", "device_seconds"),
+    *("accumulate", "precision", "compile", "sync_batch_norm"),
+)
+"""What of an encoder's recipe the loop is told as it is; of the two budgets a recipe has one."""
 WORKER_FAILURES = 3
 
 
 def pretrain(
     recipe: dict,
     *,
+    start: dict | None,
     sources: list[dict],
+    probe_tasks: list[dict],
     asked: Pretraining,
     slot: Slot,
     name: str,
@@ -38,10 +44,16 @@ def pretrain(
     from trainables.pretrain import loop
 
     started = time.monotonic()
-    config = {key: recipe[key] for key in RECIPE} | {"sources": sources, "threads": slot.cpus}
+    config = {key: recipe[key] for key in RECIPE if key in recipe}
+    config |= {"start": start, "sources": sources, "threads": slot.cpus}
+    config |= {"probes": asked.probes, "probe_tasks": probe_tasks}
     config |= {"checkpoint_every": asked.checkpoint_every, "log_every": asked.log_every}
     per_worker: dict[str, float] = {"CPU": slot.cpus} | ({"GPU": slot.gpus} if slot.gpus else {})
-    with watched(say, images=recipe["images"]) as callbacks:
+    with watched(
+        say,
+        budget="images" if "images" in recipe else "device_seconds",
+        amount=recipe.get("images") or recipe["device_seconds"],
+    ) as callbacks:
         trainer = TorchTrainer(
             loop,
             train_loop_config=config,

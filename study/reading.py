@@ -1,6 +1,6 @@
 """From a YAML file, a preset's name and ``--set`` to a checked study; every refusal names its place."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -154,6 +154,8 @@ def _check_names(study: Study, lines: dict[tuple, int], source: str) -> None:
     for i, name in enumerate(study.corpus.task_images):
         if name not in study.tasks:
             refuse(("corpus", "task_images", i), f"unknown task `{name}`{_nearest(name, study.tasks)}")
+    for name in study.pretraining.methods:
+        _check_start(study, name, known, refuse)
     has_corpus = study.corpus.dicom or study.corpus.phantom or study.corpus.task_images
     if study.pretraining.methods and not has_corpus:
         refuse(
@@ -175,6 +177,18 @@ def _check_names(study: Study, lines: dict[tuple, int], source: str) -> None:
                     adaptations.get(name).resolve({setting: value})
                 except ValueError as error:
                     refuse((*at, "space", setting), str(error))
+
+
+def _check_start(study: Study, name: str, known: list[str], refuse: Callable[[tuple, str], None]) -> None:
+    """What an entry goes on from is there, and is not the entry itself by any way round."""
+    at, seen, entry = ("pretraining", "methods", name, "start"), [name], study.pretraining.methods[name]
+    while entry.start not in ("scratch", *study.weights):
+        if entry.start not in known:
+            refuse(at, f"unknown initialisation `{entry.start}`{_nearest(entry.start, known)}")
+        seen.append(entry.start)
+        if entry.start in seen[:-1]:
+            refuse(at, f"the entries go on from each other in a circle ({' <- '.join(seen)})")
+        entry = study.pretraining.methods[entry.start]
 
 
 def _absolute(study: Study, folder: Path) -> Study:

@@ -13,9 +13,11 @@ from trainables import adaptations
 def plan_lines(study: Study, plan: Plan) -> list[str]:
     """What `labelcurve run` would do."""
     lines = [f"study {study.name}: {study.backbone} at {study.image_size} px, seed {study.seed}"]
-    images = study.pretraining.images
     for run in plan.pretraining_runs:
-        lines.append(f"  pre-training  {run.initialisation}, seed {run.pretrain_seed}: {images:,} images")
+        (unit, amount), *_ = study.pretraining.budget_of(run.initialisation).items()
+        origin = f", from {run.start}" if run.start else ""
+        words = f"{amount:,.0f} {unit.replace('_', ' ')}"
+        lines.append(f"  pre-training  {run.initialisation}, seed {run.pretrain_seed}{origin}: {words}")
     for name, adaptation in study.adaptations.items():
         cells = plan.of(name)
         trials, finals = sum(cell.trials for cell in cells), sum(cell.finals for cell in cells)
@@ -45,7 +47,9 @@ def plan_lines(study: Study, plan: Plan) -> list[str]:
 def status_lines(root: Path) -> list[str]:
     """What of the accepted plan is done, failed and missing."""
     study, plan = accepted(root), planned(root)
-    made = sum((root / "encoders" / f"{r['method']}-{r['pretrain_seed']}.json").exists() for r in plan["pretraining"])
+    made = sum(
+        (root / "encoders" / f"{r['initialisation']}-{r['pretrain_seed']}.json").exists() for r in plan["pretraining"]
+    )
     lines = [f"study {study['name'] if study else root.name} in {root}"]
     lines.append(f"  pre-training  {made} of {len(plan['pretraining'])} done")
     for table, budget, name in (("trials", "trials", "trials"), ("finals", "finals", "final runs")):

@@ -36,8 +36,8 @@ class Reporter(UserCallback):
 
 
 @contextmanager
-def watched(say: Callable[[str], None], *, images: int) -> Iterator[list[UserCallback]]:
-    """Train callbacks that let ``say`` tell, now and then, how far of ``images`` the run has come."""
+def watched(say: Callable[[str], None], *, budget: str, amount: float) -> Iterator[list[UserCallback]]:
+    """Train callbacks that let ``say`` tell, now and then, how far of its budget (a column of rows) a run has come."""
     board = _Board.remote()  # type: ignore[attr-defined]
     over = threading.Event()
 
@@ -48,13 +48,13 @@ def watched(say: Callable[[str], None], *, images: int) -> Iterator[list[UserCal
                 row = ray.get(board.get.remote(), timeout=EVERY_SECONDS)
             except Exception:
                 return  # a run is watched for comfort alone
-            if not row or row.get("images") in (None, told):
+            if not row or not row.get("loss") or row[budget] == told:
                 continue
-            told, began = row["images"], began or (time.monotonic(), row["images"])
+            told, began = row[budget], began or (time.monotonic(), row[budget])
             passed = told - began[1]
-            left = (time.monotonic() - began[0]) / passed * (images - told) / 60 if passed else None
+            left = (time.monotonic() - began[0]) / passed * (amount - told) / 60 if passed else None
             say(
-                f"  {told:,} of {images:,} images, loss {row['loss']:.3f}"
+                f"  {told:,.0f} of {amount:,.0f} {budget.replace('_', ' ')}, loss {row['loss']:.3f}"
                 + (f", about {left:.1f} min left" if left is not None else "")
             )
 

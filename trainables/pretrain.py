@@ -28,8 +28,8 @@ def loop(config: dict[str, Any]) -> None:
     "digest", "rows": None for all}], "seed", "batch" (source images a step over all ranks), the budget as "images"
     (source images) or "device_seconds", "threads" (of each worker), "checkpoint_every" and "log_every" (steps).
     Optional: "start" ({"uri", "digest"} of weights to go on from), "accumulate" (parts that a rank's batch is computed
-    in), "precision" ("auto" or "float32"), "compile", "sync_batch_norm", "probes" (times) with "probe_tasks" (see
-    `trainables.watching`).
+    in), "precision" ("auto" or "float32"), "compile", "sync_batch_norm" (over workers; true), "probes" (times) with
+    "probe_tasks" (see `trainables.watching`).
 
     The last report's checkpoint holds encoder.safetensors under timm's names and history.json, a list of rows: see
     `Run.log`.
@@ -71,7 +71,7 @@ def train(
     Raises ValueError for settings that cannot work, RuntimeError once the loss is not finite.
     """
     torch.set_num_threads(config["threads"])
-    place = {"rank": rank, "world": world, "device": device or torch.device("cpu")}
+    place: dict[str, Any] = {"rank": rank, "world": world, "device": device or torch.device("cpu")}
     run = Run(config, steps=state["steps"] if state else _steps(config, place), **place)
     if state:
         run.restore(state)

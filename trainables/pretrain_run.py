@@ -61,7 +61,7 @@ class Run:
         backbone = backbones.build(config["backbone"])
         if config.get("start"):
             backbones.load(backbone, cache.local(config["start"]))
-        sync = config.get("sync_batch_norm", False) and self.world > 1
+        sync = config.get("sync_batch_norm", True) and self.world > 1 and not kind.splits_norms
         if sync:
             backbone = distributed.synchronise_norms(backbone)
         method = kind(
@@ -73,9 +73,7 @@ class Run:
         )
         method = device.place(distributed.synchronise_norms(method) if sync else method, self.device)
         if config.get("compile"):
-            for network in method.children():
-                if type(network) is type(method.backbone):
-                    network.compile()
+            backbone.compile()
         return method
 
     def begin(self) -> None:

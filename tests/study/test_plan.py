@@ -54,6 +54,19 @@ def test_the_grid_is_initialisation_x_seed_x_task_x_size_x_draw():
     assert len({cell.id for cell in plan.cells}) == len(plan.cells)
 
 
+def test_an_encoder_comes_behind_the_one_it_goes_on_from_which_need_not_be_compared():
+    chained = study().model_dump(mode="json") | {"initialisations": ["scratch", "further"]}
+    chained["pretraining"]["methods"] = {
+        "further": {"method": "moco_v2", "start": "first"},
+        "first": {"method": "spark"},
+    }
+    plan = make_plan(Study.model_validate(chained), {"lung": task()})
+    names = ["scratch-0", "first-0", "first-1", "further-0", "further-1"]
+    assert [encoder.name for encoder in plan.encoders] == names
+    assert [encoder.start for encoder in plan.encoders] == [None, None, None, "first-0", "first-1"]
+    assert {cell.factors["initialisation"] for cell in plan.cells} == {"scratch", "further"}
+
+
 def test_every_initialisation_sees_the_same_labels():
     plan = make_plan(study(), {"lung": task()})
     by_place = {}

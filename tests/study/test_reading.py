@@ -35,7 +35,7 @@ def test_defaults_are_filled_in_and_paths_start_at_the_file(study_file, tmp_path
     study = read_study(study_file(GOOD))
     assert study.compared() == ["scratch", "spark"]
     assert study.tasks["lung"].images == tmp_path / "lung"
-    assert study.pretraining.methods["spark"]["mask_ratio"] == 0.6
+    assert study.pretraining.methods["spark"].settings["mask_ratio"] == 0.6
 
 
 def test_data_moves_where_paths_start(study_file, tmp_path):
@@ -86,3 +86,38 @@ def test_a_misspelt_preset_names_the_nearest():
 @pytest.mark.parametrize("preset", sorted(p.stem for p in Path("study/presets").glob("*.yaml")))
 def test_every_preset_reads(preset):
     assert read_study(preset).name == preset
+
+
+def test_a_method_can_stand_twice_with_other_settings_and_another_start():
+    methods = "{wide: {method: spark, decoder_width: 64, batch: 8}, further: {method: moco_v2, start: wide}}"
+    study = read_study("quickstart", [f"pretraining.methods={methods}"])
+    wide, further = (study.pretraining.methods[name] for name in ("wide", "further"))
+    assert (wide.method, wide.settings["decoder_width"], wide.settings["mask_ratio"]) == ("spark", 64, 0.6)
+    assert study.pretraining.batch_of("wide") == 8 and study.pretraining.batch_of("further") == 32
+    assert further.start == "wide" and study.compared() == ["scratch", "wide", "further"]
+    again = type(study).model_validate(study.model_dump(mode="json"))
+    assert again == study, "what is kept of a study must read as the same study"
+
+
+@pytest.mark.parametrize(
+    "methods, line",
+    [
+        ("{spark: {start: imagenot}}", "pretraining.methods.spark.start: unknown initialisation `imagenot`"),
+        ("{a: {method: spark, start: b}, b: {method: spark, start: a}}", "a <- b <- a"),
+        ("{mine: {}}", "unknown method 'mine'"),
+        ("{mine: {method: spark, mask_ration: 1}}", "pretraining.methods.mine.mask_ration: unknown setting"),
+        ("{spark: {view: {rotaton: 3}}}", "pretraining.methods.spark.view.rotaton: .*'rotation'"),
+        ("{spark: {budget: hours}}", "budget"),
+        ("{spark: 3}", "must be a mapping of settings"),
+    ],
+)
+def test_an_entry_that_cannot_work_is_refused_by_its_name(methods, line):
+    with pytest.raises(InputRefused, match=line):
+        read_study("quickstart", [f"pretraining.methods={methods}"])
+
+
+def test_each_entry_may_have_its_own_budget():
+    methods = "{spark: {}, timed: {method: spark, budget: device_seconds}, whole: {method: spark, budget: published}}"
+    study = read_study("quickstart", [f"pretraining.methods={methods}", "pretraining.device_seconds=90"])
+    budgets = [study.pretraining.budget_of(name) for name in study.pretraining.methods]
+    assert budgets == [{"images": 4000}, {"device_seconds": 90}, {"epochs": 1600}]

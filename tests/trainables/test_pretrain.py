@@ -8,9 +8,11 @@ import tempfile
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from study.data.store import StoreWriter
-from trainables import backbones, corpus, methods, pretrain
+from trainables import backbones, corpus, cost, methods, optim, pretrain
+from trainables.methods.base import Method, Output
 
 SIZE, BATCH, STEPS = 64, 4, 5
 SMALL = {"spark": {"decoder_width": 32}, "moco_v2": {"queue": 64}}
@@ -123,6 +125,79 @@ def test_the_history_tells_what_was_spent_and_learnt(config):
         assert 0 < row["spread"] < 1.5 and 1 <= row["rank"] <= BATCH
         assert row["loss_over_trivial"] == pytest.approx(row["loss"], rel=0.01)
     assert len(reports.checkpoints) == 2 and reports.rows[-1] == history[-1]
+
+
+class Average(Method):
+    """Learns the mean of its images; the first weight of two is frozen for a step."""
+
+    def __init__(self, backbone, settings, **about):
+        super().__init__(backbone, settings, **about)
+        self.guess = nn.Parameter(torch.zeros(2))
+
+    def views(self, images, generator):
+        return (images,)
+
+    def forward(self, views, at):
+        loss = (views[0].mean((1, 2, 3))[:, None] - self.guess).square().mean()
+        return Output(loss, None, views[0].flatten(1)[:, :2], views=1)
+
+    def frozen(self, at):
+        return [self.guess] if at.step < 1 else []
+
+    def optimizer(self):
+        return optim.make("sgd", [{"params": [self.guess], "decay": False}], momentum=0.0)
+
+    def schedule(self, at):
+        return {"lr": 0.1, "weight_decay": 0.0}
+
+
+@pytest.fixture
+def average(monkeypatch):
+    monkeypatch.setattr(methods, "get", lambda name: Average)
+
+
+def test_a_budget_of_device_seconds_fixes_the_steps_before_the_first(config, average):
+    del config["images"]
+    config |= {"checkpoint_every": 1000, "log_every": 1000}
+    whole = run(config | {"device_seconds": 0.1})
+    first, last = whole.checkpoints[0][0], whole.checkpoints[-1][0]
+    assert first["step"] == 0 and first["steps"] == last["steps"] == last["step"] >= 1
+    resumed = run(config | {"device_seconds": 1e9}, first)
+    assert same(resumed.checkpoints[-1][1], whole.checkpoints[-1][1]), "a resumed run keeps the number of steps"
+
+
+def test_gradients_accumulated_over_parts_are_those_of_the_whole_batch(config, average):
+    whole, parts = run(config | {"images": 4 * BATCH}), run(config | {"images": 4 * BATCH, "accumulate": 2})
+    (state, _, history), (state2, _, history2) = whole.checkpoints[-1], parts.checkpoints[-1]
+    torch.testing.assert_close(state["method"]["guess"], state2["method"]["guess"])
+    assert history[-1]["loss"] == pytest.approx(history2[-1]["loss"]) and history[-1]["views"] == history2[-1]["views"]
+    with pytest.raises(ValueError, match="a batch of 4 cannot be divided over 1 workers in 3 parts each"):
+        run(config | {"accumulate": 3})
+
+
+def test_what_a_step_freezes_stays_and_moves_afterwards(config, average):
+    assert not run(config | {"images": BATCH}).checkpoints[-1][0]["method"]["guess"].any()
+    assert run(config | {"images": 2 * BATCH}).checkpoints[-1][0]["method"]["guess"].all()
+
+
+def test_a_run_can_go_on_from_other_weights(config, tmp_path):
+    torch.manual_seed(0)
+    given = backbones.build("resnet18")
+    backbones.save(given, tmp_path / "w.safetensors", {})
+    start = {"uri": str(tmp_path / "w.safetensors"), "digest": ""}
+    one, other = run(config | {"images": 4, "start": start}), run(config | {"images": 4, "start": start, "seed": 8})
+    nearest = one.checkpoints[0][1]["conv1.weight"] - given.state_dict()["conv1.weight"]
+    assert 0 < nearest.abs().max() < 0.01
+    assert not same(one.checkpoints[0][1], other.checkpoints[0][1])
+
+
+def test_operations_are_counted_forward_and_backward():
+    flops = cost.Flops()
+    layer, x = nn.Linear(10, 20, bias=False), torch.rand(4, 10)
+    for measure in (True, False):
+        with flops.counted(measure):
+            layer(x).sum().backward()
+    assert flops.total == 2 * (2 * 4 * 10 * 20) * 2
 
 
 def test_a_finished_run_gives_its_result_again(config):

@@ -53,10 +53,11 @@ def settings_class(name: str) -> type[BaseModel]:
     return scope["Settings"]
 
 
-def validate_settings(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+def validate_settings(name: str, settings: Mapping[str, Any], *, entry: str | None = None) -> dict[str, Any]:
     """All settings of the method with their defaults filled in, as plain JSON values.
 
     Raises ValueError with one line for an unknown method or key (with the nearest name), a wrong type or value.
+    entry: the name that a study gives to these settings, where it is not the method's own.
     """
     model = settings_class(name)
     try:
@@ -64,10 +65,14 @@ def validate_settings(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     except ValidationError as refused:
         error = refused.errors()[0]
     key = ".".join(str(part) for part in error["loc"])
-    where = f"pretraining.methods.{name}" + (f".{key}" if key else "")
+    where = f"pretraining.methods.{entry or name}" + (f".{key}" if key else "")
     if error["type"] == "extra_forbidden":
-        raise ValueError(f"{where}: unknown setting{_nearest(key, list(model.model_fields))}")
-    raise ValueError(f"{where}: {error['msg'][0].lower()}{error['msg'][1:]}, but it is {error['input']!r}")
+        group: Any = model
+        for part in error["loc"][:-1]:
+            group = group.model_fields[str(part)].annotation or group
+        raise ValueError(f"{where}: unknown setting{_nearest(str(error['loc'][-1]), list(group.model_fields))}")
+    message = error["msg"].removeprefix("Value error, ")
+    raise ValueError(f"{where}: {message[0].lower()}{message[1:]}, but it is {error['input']!r}")
 
 
 def _check_name(name: str) -> None:

@@ -34,6 +34,9 @@ class Method(nn.Module):
     clip_norm: float | None = None
     """The gradients' norm is clipped to this before each step."""
 
+    splits_norms: bool = False
+    """Batch statistics are kept apart on purpose, so they are not synchronised over ranks."""
+
     def __init__(
         self,
         backbone: nn.Module,

@@ -51,6 +51,7 @@ class MoCoV2(Method):
     pair away: what the paper does by shuffling over GPUs. The queue starts empty; only keys that are there count.
     """
 
+    splits_norms = True
     queue: Tensor
     pointer: Tensor
     filled: Tensor
