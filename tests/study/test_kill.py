@@ -33,14 +33,8 @@ STUDY = {
         }
     },
 }
-FAILPOINTS = [
-    "trial-ended:3",
-    "between-dependents-and-row:4",
-    "trial-committed:5",
-    "final-ended:2",
-    "between-dependents-and-row:3",
-    "final-committed:2",
-]
+SOME = ["between-dependents-and-row:4", "trial-committed:5", "final-ended:2", "between-dependents-and-row:3"]
+EVERY = ["trial-ended:3", *SOME, "final-committed:2"]
 TIMES = ["seconds", "device_seconds", "started_at", "ended_at"]
 
 
@@ -72,11 +66,12 @@ def what_was_done(root: Path, table: str) -> pl.DataFrame:
 
 
 @pytest.mark.timeout(600)
-def test_killed_at_every_named_point_equals_undisturbed(study_file, tmp_path):
+@pytest.mark.parametrize("failpoints", [SOME, pytest.param(EVERY, marks=pytest.mark.slow)], ids=["some", "every"])
+def test_killed_at_named_points_equals_undisturbed(study_file, tmp_path, failpoints):
     # Side by side with the killed runs: a start-up mostly waits.
     with ThreadPoolExecutor(1) as aside:
         whole_run = aside.submit(drive, study_file, tmp_path / "whole")
-        for failpoint in FAILPOINTS:
+        for failpoint in failpoints:
             killed = drive(study_file, tmp_path / "killed", failpoint)
             assert killed.returncode == -signal.SIGKILL, f"{failpoint} was never passed: {killed.stdout}{killed.stderr}"
         resumed = drive(study_file, tmp_path / "killed")
