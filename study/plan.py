@@ -61,6 +61,8 @@ class Plan:
     identity: Mapping[str, Any]
     encoders: list[Encoder]
     cells: list[Cell]
+    left_out: list[str]
+    """Sizes that a task cannot have, each with the reason, where the study asks to go on without them."""
 
     def of(self, adaptation: str) -> list[Cell]:
         return [cell for cell in self.cells if cell.factors["adaptation"] == adaptation]
@@ -78,13 +80,14 @@ def make_plan(study: Study, tasks: Mapping[str, SplitTask]) -> Plan:
     """
     identity = {"name": study.name, "seed": study.seed}
     compared = {name: _encoders(study, name) for name in study.compared()}
-    cells = []
+    cells: list[Cell] = []
+    left_out: list[str] = []
     for adaptation_name, adaptation in study.adaptations.items():
         for task in tasks.values():
+            drawn = _drawn(study, adaptation_name, task, left_out)
             for draw in range(adaptation.draws):
-                ordered = subsets.order(task.samples, seed=study.seed, draw=draw)
-                for kind, value in _sizes(adaptation):
-                    subset = _subset(task, ordered, kind, value, f"adaptations.{adaptation_name}.sizes", draw)
+                for (kind, value), subsets_of_draws in drawn.items():
+                    subset = subsets_of_draws[draw]
                     searched = subset.val_patients >= study.selection.min_val_patients
                     for encoder in (each for own in compared.values() for each in own):
                         factors = {
@@ -106,7 +109,22 @@ def make_plan(study: Study, tasks: Mapping[str, SplitTask]) -> Plan:
                                 finals=adaptation.finals,
                             )
                         )
-    return Plan(identity, _with_starts(study, list(compared)), cells)
+    return Plan(identity, _with_starts(study, list(compared)), cells, left_out)
+
+
+def _drawn(study: Study, name: str, task: SplitTask, left_out: list[str]) -> dict[tuple[str, float], list[Subset]]:
+    """The subset of every draw at each size; a size that one draw cannot have is refused, or left out and noted."""
+    adaptation, drawn = study.adaptations[name], {}
+    orders = [subsets.order(task.samples, seed=study.seed, draw=draw) for draw in range(adaptation.draws)]
+    for kind, value in _sizes(adaptation):
+        where = f"adaptations.{name}.sizes"
+        try:
+            drawn[kind, value] = [_subset(task, order, kind, value, where, draw) for draw, order in enumerate(orders)]
+        except InputRefused as refused:
+            if adaptation.sizes.impossible == "refuse":
+                raise
+            left_out.append(str(refused))
+    return drawn
 
 
 def _encoders(study: Study, name: str) -> list[Encoder]:

@@ -89,6 +89,8 @@ def _run(
     tracked = root.parent if study.track == "aim" else None
     ledger.append("rejects", ingested.rejects)
     failpoint("plan-made")
+    for reason in plan.left_out:
+        say(f"left out: {reason}")
     say(f"{len(plan.pretraining_runs)} pre-training runs, {len(plan.cells)} cells, results in {root}")
     with session(address, say=say) as resources, closing(open_mirror(tracked, say=say)) as mirror:
         slots = _slots(study, resources)

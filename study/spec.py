@@ -166,10 +166,14 @@ class Range(Strict):
 
 
 class Sizes(Strict):
-    """How many labels a subset holds, as shares of the task's labels outside the test set or as counts."""
+    """How many labels a subset holds, as shares of the task's labels outside the test set or as counts.
+
+    ``impossible``: what becomes of a size that would lack a class in some draw of a task.
+    """
 
     share: list[Share] = []
     count: list[Count] = []
+    impossible: Literal["refuse", "leave_out"] = "refuse"
 
     @model_validator(mode="after")
     def _some(self) -> "Sizes":

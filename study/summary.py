@@ -36,6 +36,7 @@ def plan_lines(study: Study, plan: Plan) -> list[str]:
         )
         for task, kind, value, labels, patients in sizes:
             lines.append(f"    {task}, {kind} {value:g}: {labels} labels of {patients} patients in draw 0")
+    lines += [f"  left out: {reason}" for reason in plan.left_out]
     runs, cells = len(plan.pretraining_runs), plan.cells
     lines.append(
         f"in all: {runs} pre-training runs, {len(cells)} cells, "

@@ -89,6 +89,13 @@ def test_a_size_below_its_classes_is_refused_with_the_smallest_that_works():
     make_plan(study(sizes={"count": [4]}), {"lung": task()})
 
 
+def test_a_size_that_cannot_be_had_may_be_left_out_and_is_named():
+    sizes = {"count": [2, 8], "impossible": "leave_out"}
+    plan = make_plan(study(sizes=sizes), {"lung": task()})
+    assert {cell.factors["size_value"] for cell in plan.cells} == {8}
+    assert len(plan.left_out) == 1 and "count 2: task lung" in plan.left_out[0]
+
+
 def test_the_smallest_share_that_is_named_works():
     with pytest.raises(InputRefused) as refused:
         make_plan(study(sizes={"share": [0.01]}), {"lung": task()})
