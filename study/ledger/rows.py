@@ -17,8 +17,8 @@ REQUIRED = ("key", "fingerprint", "status")
 def to_table(table: str, rows: Sequence[Row]) -> pa.Table:
     """Rows as an Arrow table of `TABLES[table]`.
 
-    A missing column becomes null, and so does a number that is not finite: NaN passes filters and spoils means.
-    `settings` may be a dict; it is stored as JSON with sorted keys. Raises ValueError, naming table and column, for an
+    A missing column becomes null, and so does a number that is not finite: NaN passes filters and spoils means. A dict,
+    such as `settings` may be, is stored as JSON with sorted keys. Raises ValueError, naming table and column, for an
     unknown table or column, a value of another type, a time without a zone, a status that does not exist, or a null in
     `key`, `fingerprint` or `status`.
     """
@@ -41,6 +41,8 @@ def _column(table: str, field: pa.Field, values: list) -> pa.Array:
         raise ValueError(f"{table}.{field.name}: a time without a zone")
     if pa.types.is_integer(field.type) and any(isinstance(v, float) and not v.is_integer() for v in values):
         raise ValueError(f"{table}.{field.name} ({field.type}): a fraction")  # which pyarrow would cut off in silence
+    if pa.types.is_floating(field.type):
+        values = [float(v) if type(v) is int else v for v in values]  # pyarrow refuses whole numbers above 2^53
     try:
         return pa.array(values, field.type)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:

@@ -1,11 +1,12 @@
 """The columns of every table: one schema a table, the same in every study, so that a glob over many studies just works.
 
-What a study does not use is null. `VERSION` stands in the metadata of every file and changes with any column.
+What a study does not use is null. `VERSION` stands in the metadata of every file and changes with any column. Columns
+are only ever added: a file of an earlier version is read with nulls in those it lacks, and written anew when it grows.
 """
 
 import pyarrow as pa
 
-VERSION = 1
+VERSION = 2
 
 STATUSES = ("completed", "pruned", "failed_nan", "failed_oom", "failed_error", "timed_out")
 
@@ -67,11 +68,14 @@ _PROVENANCE = [
 _RUN = _IDENTITY + _FACTORS + _INPUTS + _SETTINGS + _COST + _PROVENANCE
 
 _PRETRAINING = [
-    *_columns(pa.string(), "key fingerprint study method"),
+    *_columns(pa.string(), "key fingerprint study initialisation method"),
     *_columns(pa.int32(), "pretrain_seed"),
-    *_columns(pa.int64(), "step images views"),
-    *_columns(pa.float64(), "seconds device_seconds loss loss_over_trivial spread rank probe_knn probe_ridge lr"),
-    *_columns(pa.int32(), "world_size batch"),
+    *_columns(pa.int64(), "step images views pixels"),
+    *_columns(pa.float64(), "flops seconds device_seconds"),
+    *_columns(pa.int64(), "peak_memory"),
+    *_columns(pa.float64(), "loss loss_over_trivial spread rank probe_knn probe_ridge lr"),
+    *_columns(pa.string(), "probes schedule warning"),
+    *_columns(pa.int32(), "world_size batch accumulate"),
     *_columns(pa.string(), "device"),
     *_columns(pa.int32(), "threads"),
     *_columns(pa.string(), "settings corpus_hash encoder_hash version commit torch"),

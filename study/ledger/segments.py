@@ -15,6 +15,7 @@ from .schemas import COMMITTED, DEPENDENTS, TABLES, VERSION
 from .storage import Storage
 
 NAME = re.compile(r"\d{6}\.parquet")
+READABLE = {str(version) for version in range(1, VERSION + 1)}
 
 
 def limit(table: str) -> int:
@@ -43,9 +44,11 @@ def write(storage: Storage, path: str, rows: pa.Table) -> None:
 
 
 def read(storage: Storage, table: str, path: str, columns: list[str] | None = None) -> pa.Table:
-    """A file's rows, verified. Raises Damaged if it is not what was written, UnknownVersion if in another version."""
+    """A file's rows, verified, with today's columns. What a file of an earlier version lacks is null.
+
+    Raises Damaged if it is not what was written, UnknownVersion if a later Labelcurve wrote it.
+    """
     data = storage.read_bytes(path)
-    expected = TABLES[table]
     try:
         file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
         metadata = {name.decode(): value.decode() for name, value in (file.schema_arrow.metadata or {}).items()}
@@ -55,12 +58,26 @@ def read(storage: Storage, table: str, path: str, columns: list[str] | None = No
         raise Damaged(damage(storage, table, path, what)) from error
     if metadata.get("labelcurve.table") != table:
         raise Damaged(damage(storage, table, path, f"it does not say that it holds {table}"))
-    if metadata.get("labelcurve.version") != str(VERSION):
-        found = metadata.get("labelcurve.version")
-        raise UnknownVersion(f"{storage.full(path)}: written in version {found}, this Labelcurve reads {VERSION}")
-    if not file.schema_arrow.equals(expected):
+    version = metadata.get("labelcurve.version")
+    if version not in READABLE:
+        raise UnknownVersion(
+            f"{storage.full(path)}: written in version {version}, this Labelcurve reads up to {VERSION}"
+        )
+    if not _fits(file.schema_arrow, TABLES[table], complete=version == str(VERSION)):
         raise Damaged(damage(storage, table, path, "its columns are not those of the table"))
-    return rows
+    return _completed(rows, TABLES[table], columns)
+
+
+def _fits(found: pa.Schema, today: pa.Schema, *, complete: bool) -> bool:
+    """Whether a file has today's columns, or, unless `complete`, some of them, in their order."""
+    kept = [field for field in today if complete or field.name in found.names]
+    return found.equals(pa.schema(kept))
+
+
+def _completed(rows: pa.Table, today: pa.Schema, columns: list[str] | None) -> pa.Table:
+    schema = today if columns is None else pa.schema([today.field(name) for name in columns], today.metadata)
+    held = [rows[f.name] if f.name in rows.column_names else pa.nulls(rows.num_rows, f.type) for f in schema]
+    return pa.Table.from_arrays(held, schema=schema)
 
 
 def damage(storage: Storage, table: str, path: str, what: str) -> str:

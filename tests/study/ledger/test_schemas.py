@@ -22,7 +22,7 @@ def test_a_name_means_one_type_wherever_it_stands_and_every_file_says_its_versio
         for field in other:
             if field.name in TABLES[table].names:
                 assert TABLES[table].field(field.name).type == field.type
-    assert TABLES[table].metadata == {b"labelcurve.table": table.encode(), b"labelcurve.version": b"1"}
+    assert TABLES[table].metadata == {b"labelcurve.table": table.encode(), b"labelcurve.version": b"2"}
 
 
 def test_every_row_that_belongs_to_a_run_says_to_which():
