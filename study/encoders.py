@@ -6,8 +6,9 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from study import keys
 from study.errors import InputRefused, SurroundingsFailed
@@ -18,8 +19,14 @@ from study.models import convert_weights, draw_weights
 from study.plan import Encoder, Plan
 from study.pretraining import pretrain
 from study.provenance import provenance
+from study.side_by_side import Job, side_by_side
 from study.spec import Study
 from study.tracking import Mirror
+
+
+class Made(NamedTuple):
+    weights: bytes
+    rows: list[dict]
 
 
 @dataclass(frozen=True)
@@ -32,20 +39,43 @@ class Encoders:
     ledger: Ledger
     ingested: Ingested
     mirror: Mirror
+    slots: int
     say: Callable[[str], None]
 
     def make(self) -> dict[str, dict]:
-        """Encoder name -> ``{"uri", "digest"}`` of its weights; what was interrupted goes on where it was."""
+        """Encoder name -> ``{"uri", "digest"}`` of its weights; what was interrupted goes on where it was.
+
+        Pre-training runs that fit the cluster together go on side by side; this thread alone commits.
+        """
         refs: dict[str, dict] = {}
-        for number, encoder in enumerate(self.plan.encoders, start=1):
-            start = refs[encoder.start] if encoder.start else None
-            recipe = self._recipe(encoder, start)
-            known = self._known(encoder, recipe)
-            if known is None:
-                self.say(f"encoder {number}/{len(self.plan.encoders)}: {encoder.name}")
-                known = self._make(encoder, recipe, start)
-            refs[encoder.name] = {"uri": str(self.root / "encoders" / f"{encoder.name}.safetensors"), "digest": known}
+        recipes: dict[str, dict] = {}
+        jobs: dict[str, Job] = {}
+
+        def settle(encoder: Encoder) -> bool:
+            """Note the encoder's weights if they are there already."""
+            recipes[encoder.name] = self._recipe(encoder, refs[encoder.start] if encoder.start else None)
+            known = self._known(encoder, recipes[encoder.name])
+            if known is not None:
+                refs[encoder.name] = self._ref(encoder, known)
+            return known is not None
+
+        def run(encoder: Encoder) -> Made | None:
+            if encoder.name not in recipes and settle(encoder):
+                return None
+            self.say(f"encoder {encoder.name}")
+            return self._make(encoder, recipes[encoder.name], refs[encoder.start] if encoder.start else None)
+
+        by_name = {encoder.name: encoder for encoder in self.plan.encoders}
+        for encoder in by_name.values():
+            if encoder.start in jobs or not settle(encoder):
+                jobs[encoder.name] = Job(partial(run, encoder), after=encoder.start)
+        for name, made in side_by_side(jobs, slots=self.slots):
+            if made is not None:
+                refs[name] = self._ref(by_name[name], self._commit(by_name[name], recipes[name], made))
         return refs
+
+    def _ref(self, encoder: Encoder, digest: str) -> dict:
+        return {"uri": str(self.root / "encoders" / f"{encoder.name}.safetensors"), "digest": digest}
 
     def _recipe(self, encoder: Encoder, start: dict | None) -> dict:
         """All that shapes the weights, as plain values; its digest is the encoder's fingerprint."""
@@ -97,7 +127,7 @@ class Encoders:
             )
         return made["digest"]
 
-    def _make(self, encoder: Encoder, recipe: dict, start: dict | None) -> str:
+    def _make(self, encoder: Encoder, recipe: dict, start: dict | None) -> Made:
         with tempfile.TemporaryDirectory(prefix="labelcurve-") as folder:
             weights = Path(folder) / "encoder.safetensors"
             rows: list[dict] = []
@@ -107,11 +137,11 @@ class Encoders:
                 draw_weights(self.study.backbone, recipe["seed"], weights)
             else:
                 convert_weights(self.study.backbone, self.study.weights[encoder.initialisation], weights)
-            return self._commit(encoder, recipe, weights.read_bytes(), rows)
+            return Made(weights.read_bytes(), rows)
 
-    def _commit(self, encoder: Encoder, recipe: dict, weights: bytes, rows: list[dict]) -> str:
-        digest, storage = hashlib.sha256(weights).hexdigest(), Storage(str(self.root))
-        storage.write_atomic(f"encoders/{encoder.name}.safetensors", weights)
+    def _commit(self, encoder: Encoder, recipe: dict, made: Made) -> str:
+        digest, storage, rows = hashlib.sha256(made.weights).hexdigest(), Storage(str(self.root)), made.rows
+        storage.write_atomic(f"encoders/{encoder.name}.safetensors", made.weights)
         failpoint("pretraining-weights-written")
         stored = self.ledger.keys("pretraining")
         new = [row for row in rows if row["key"] not in stored]

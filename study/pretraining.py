@@ -44,13 +44,17 @@ def pretrain(
     from trainables.pretrain import loop
 
     started = time.monotonic()
+
+    def tell(line: str) -> None:
+        say(f"  {name.rpartition('-')[0]}: {line}")
+
     config = {key: recipe[key] for key in RECIPE if key in recipe}
     config |= {"start": start, "sources": sources, "threads": slot.cpus}
     config |= {"probes": asked.probes, "probe_tasks": probe_tasks}
     config |= {"checkpoint_every": asked.checkpoint_every, "log_every": asked.log_every}
     per_worker: dict[str, float] = {"CPU": slot.cpus} | ({"GPU": slot.gpus} if slot.gpus else {})
     with watched(
-        say,
+        tell,
         budget="images" if "images" in recipe else "device_seconds",
         amount=recipe.get("images") or recipe["device_seconds"],
     ) as callbacks:
@@ -78,8 +82,8 @@ def pretrain(
         shutil.copyfile(Path(folder) / "encoder.safetensors", weights)
         history = json.loads((Path(folder) / "history.json").read_text())
     last, ratio = history[-1], history[-1]["loss_over_trivial"]
-    say(
-        f"  {last['images']:,} images in {time.monotonic() - started:.0f} s, loss {last['loss']:.3f}"
+    tell(
+        f"{last['images']:,} images in {time.monotonic() - started:.0f} s, loss {last['loss']:.3f}"
         + (f", {ratio:.2f} of its trivial value" if ratio is not None else "")
     )
     return history

@@ -93,8 +93,8 @@ def _run(
         say(f"left out: {reason}")
     say(f"{len(plan.pretraining_runs)} pre-training runs, {len(plan.cells)} cells, results in {root}")
     with session(address, say=say) as resources, closing(open_mirror(tracked, say=say)) as mirror:
-        slots = _slots(study, resources)
-        encoders = Encoders(study, plan, root, ledger, ingested, mirror, say).make()
+        pretraining_slots, slots = _slots(study, resources)
+        encoders = Encoders(study, plan, root, ledger, ingested, mirror, pretraining_slots, say).make()
         features = make_features(study, plan, ingested.tasks, encoders, root=root, say=say)
         grid = Grid(
             study=study,
@@ -121,12 +121,13 @@ def _run(
     return Outcome(report(root), failed)
 
 
-def _slots(study: Study, cluster: Resources) -> int:
-    """How many trials go on at once; refuses what the cluster could never place, which Ray would wait for for ever."""
-    asked = study.resources
+def _slots(study: Study, cluster: Resources) -> tuple[int, int]:
+    """How many pre-training runs, and trials, go on at once; refuses what the cluster could never place, which Ray
+    would wait for for ever."""
+    found = []
     for stage, slot, workers in (
-        ("pretraining", asked.pretraining, asked.pretraining.workers),
-        ("trial", asked.trial, 1),
+        ("pretraining", study.resources.pretraining, study.resources.pretraining.workers),
+        ("trial", study.resources.trial, 1),
     ):
         for kind, wanted, there in (("cpus", slot.cpus, cluster.cpus), ("gpus", slot.gpus, cluster.gpus)):
             if wanted * workers > there:
@@ -134,8 +135,9 @@ def _slots(study: Study, cluster: Resources) -> int:
                     f"resources.{stage} asks for {wanted * workers:g} {kind} and there are {there}; "
                     f"lower it with --set resources.{stage}.{kind}=..."
                 )
-    by_cpu = cluster.cpus // asked.trial.cpus
-    return min(by_cpu, int(cluster.gpus / asked.trial.gpus)) if asked.trial.gpus else by_cpu
+        by_cpu = cluster.cpus // (slot.cpus * workers)
+        found.append(min(by_cpu, int(cluster.gpus / (slot.gpus * workers))) if slot.gpus else by_cpu)
+    return found[0], found[1]
 
 
 def _key(study: Study, key_file: Path | None, say: Callable[[str], None]) -> PseudonymKey | None:

@@ -54,7 +54,7 @@ def watched(say: Callable[[str], None], *, budget: str, amount: float) -> Iterat
             passed = told - began[1]
             left = (time.monotonic() - began[0]) / passed * (amount - told) / 60 if passed else None
             say(
-                f"  {told:,.0f} of {amount:,.0f} {budget.replace('_', ' ')}, loss {row['loss']:.3f}"
+                f"{told:,.0f} of {amount:,.0f} {budget.replace('_', ' ')}, loss {row['loss']:.3f}"
                 + (f", about {left:.1f} min left" if left is not None else "")
             )
 
