@@ -159,7 +159,8 @@ class Run:
             "schedule": self.values,
         }
         row |= self._learnt() | self._probes()
-        row["warning"] = watching.warning(row)
+        room = min(len(self.embedding) * self.world, self.embedding.shape[-1])
+        row["warning"] = watching.warning(row, self.history, steps=self.steps, room=room)
         self.history.append(row)
         self.seconds, self._began = seconds, time.perf_counter()
 

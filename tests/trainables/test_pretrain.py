@@ -264,3 +264,26 @@ def test_ray_train_runs_the_loop_in_this_process(config, tmp_path, monkeypatch):
         backbones.check_weights(f"{folder}/encoder.safetensors", "resnet18")
         with open(f"{folder}/history.json") as file:
             assert json.load(file)[-1]["step"] == STEPS
+
+
+def test_probes_choose_nothing(config, source):
+    """No probes, probes, and probes of labels that mean nothing end in the same bits; only their columns differ."""
+    config |= {"images": 3 * BATCH}
+    task = {"name": "t", "images": {"uri": source["uri"], "digest": source["digest"]}, "rows": list(range(11))}
+    task |= {"patients": list(range(11)), "labels": [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1], "classes": 2}
+    probed = config | {"probes": 2, "probe_tasks": [task]}
+    permuted = config | {"probes": 2, "probe_tasks": [task | {"labels": [0, 1, 0, 1, 1, 0, 1, 0, 1, 0, 0]}]}
+    ends = [run(each).checkpoints[-1] for each in (config, probed, permuted)]
+    columns = ("probe_knn", "probe_ridge", "probes", "warning")
+    (state, encoder, history), *others = ends
+    for other_state, other_encoder, other_history in others:
+        assert same(encoder, other_encoder) and state["step"] == other_state["step"] == 3
+        for part in ("method", "optimizer", "views", "pixels", "flops", "sums", "since"):
+            assert same(state[part], other_state[part])
+        assert [row["step"] for row in other_history] == [0, *(row["step"] for row in history)]
+        plain = [{k: v for k, v in row.items() if k not in columns} for row in timeless(other_history[1:])]
+        assert plain == [{k: v for k, v in row.items() if k not in columns} for row in timeless(history)]
+        assert other_history[0]["probe_ridge"] is not None is not other_history[-1]["probe_knn"]
+    assert all(row["probes"] is None for row in history)
+    first, second = (end[2] for end in ends[1:])
+    assert first[0]["probes"] != second[0]["probes"], "the permuted labels were really used"
