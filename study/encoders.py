@@ -27,6 +27,7 @@ from study.tracking import Mirror
 class Made(NamedTuple):
     weights: bytes
     rows: list[dict]
+    picture: bytes | None
 
 
 @dataclass(frozen=True)
@@ -137,11 +138,14 @@ class Encoders:
                 draw_weights(self.study.backbone, recipe["seed"], weights)
             else:
                 convert_weights(self.study.backbone, self.study.weights[encoder.initialisation], weights)
-            return Made(weights.read_bytes(), rows)
+            picture = weights.with_suffix(".png")
+            return Made(weights.read_bytes(), rows, picture.read_bytes() if picture.exists() else None)
 
     def _commit(self, encoder: Encoder, recipe: dict, made: Made) -> str:
         digest, storage, rows = hashlib.sha256(made.weights).hexdigest(), Storage(str(self.root)), made.rows
         storage.write_atomic(f"encoders/{encoder.name}.safetensors", made.weights)
+        if made.picture is not None:
+            storage.write_atomic(f"encoders/{encoder.name}.png", made.picture)
         failpoint("pretraining-weights-written")
         stored = self.ledger.keys("pretraining")
         new = [row for row in rows if row["key"] not in stored]

@@ -32,6 +32,8 @@ def pretrain(
 ) -> list[dict]:
     """Run the recipe to its end, write the encoder to ``weights`` and return the run's logged rows.
 
+    A method's picture, where it has one, comes to lie beside the weights as a PNG.
+
     A worker that dies is replaced and goes on from the last checkpoint in ``storage``, as does a run whose driver died.
 
     Raises:
@@ -80,6 +82,8 @@ def pretrain(
         raise SurroundingsFailed(f"pre-training {name} ended without a checkpoint in {storage}")
     with result.checkpoint.as_directory() as folder:
         shutil.copyfile(Path(folder) / "encoder.safetensors", weights)
+        if (Path(folder) / "picture.png").exists():
+            shutil.copyfile(Path(folder) / "picture.png", weights.with_suffix(".png"))
         history = json.loads((Path(folder) / "history.json").read_text())
     last, ratio = history[-1], history[-1]["loss_over_trivial"]
     tell(

@@ -14,8 +14,10 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import ray.train.torch
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from study.data import cache
@@ -24,7 +26,8 @@ from trainables.corpus import Images, stream
 from trainables.methods.base import Method
 from trainables.schedules import Moment
 
-ENCODER, HISTORY, STATE = "encoder.safetensors", "history.json", "state.pt"
+ENCODER, HISTORY, STATE, PICTURE = "encoder.safetensors", "history.json", "state.pt", "picture.png"
+PICTURED = 6
 
 
 class Run:
@@ -201,7 +204,18 @@ class Run:
         (folder / HISTORY).write_text(json.dumps(self.history))
         meta = {key: self.config[key] for key in ("method", "backbone", "image_size", "seed")} | {"step": self.step}
         backbones.save(self.method.encoder, folder / ENCODER, meta)
+        if self.step == self.steps:
+            self._picture(folder / PICTURE)
         return row, folder
+
+    def _picture(self, path: Path) -> None:
+        """The method's picture of a few images spread over the corpus, one below the other, where it has one."""
+        which = np.linspace(0, len(self.images) - 1, num=min(PICTURED, len(self.images))).round().astype(np.int64)
+        images = device.send(self.images.read(which), self.device).float() / 65535
+        drawn = self.method.picture(images, torch.Generator().manual_seed(self.config["seed"]))
+        if drawn is not None:
+            grey = (drawn.clamp(0, 1) * 255).round().to(torch.uint8).flatten(0, 1)
+            Image.fromarray(grey.cpu().numpy()).save(path)
 
     def _state(self) -> dict[str, Any]:
         return {

@@ -39,7 +39,7 @@ def config(source):
     return {
         "method": "spark",
         "settings": methods.validate_settings("spark", SMALL["spark"]),
-        "backbone": "resnet18",
+        "backbone": "test_resnet",
         "image_size": SIZE,
         "window": [0.0, 1.0],
         "sources": [source],
@@ -67,7 +67,7 @@ class Reports:
         if folder is None:
             return
         state = torch.load(folder / "state.pt", weights_only=True)
-        encoder = backbones.build("resnet18")
+        encoder = backbones.build("test_resnet")
         backbones.load(encoder, folder / "encoder.safetensors")
         history = json.loads((folder / "history.json").read_text())
         shutil.rmtree(folder)
@@ -182,11 +182,11 @@ def test_what_a_step_freezes_stays_and_moves_afterwards(config, average):
 
 def test_a_run_can_go_on_from_other_weights(config, tmp_path):
     torch.manual_seed(0)
-    given = backbones.build("resnet18")
+    given = backbones.build("test_resnet")
     backbones.save(given, tmp_path / "w.safetensors", {})
     start = {"uri": str(tmp_path / "w.safetensors"), "digest": ""}
     one, other = run(config | {"images": 4, "start": start}), run(config | {"images": 4, "start": start, "seed": 8})
-    nearest = one.checkpoints[0][1]["conv1.weight"] - given.state_dict()["conv1.weight"]
+    nearest = one.checkpoints[0][1]["conv1.0.weight"] - given.state_dict()["conv1.0.weight"]
     assert 0 < nearest.abs().max() < 0.01
     assert not same(one.checkpoints[0][1], other.checkpoints[0][1])
 
@@ -261,7 +261,7 @@ def test_ray_train_runs_the_loop_in_this_process(config, tmp_path, monkeypatch):
         run_config=RunConfig(storage_path=str(tmp_path), name="run", checkpoint_config=CheckpointConfig(num_to_keep=1)),
     )
     with trainer.fit().checkpoint.as_directory() as folder:
-        backbones.check_weights(f"{folder}/encoder.safetensors", "resnet18")
+        backbones.check_weights(f"{folder}/encoder.safetensors", "test_resnet")
         with open(f"{folder}/history.json") as file:
             assert json.load(file)[-1]["step"] == STEPS
 

@@ -73,6 +73,13 @@ class Method(nn.Module):
     def after_step(self, at: Moment) -> None:
         """Called once the optimizer has stepped: moving averages, queues, centres."""
 
+    def picture(self, images: Tensor, generator: Generator) -> Tensor | None:
+        """What a look at the run may show: a grey picture (B, H, W) in [0, 1] of each image (B, 1, h, w); or nothing.
+
+        It leaves parameters, buffers and random states as they are.
+        """
+        return None
+
     def optimizer(self) -> torch.optim.Optimizer:
         raise NotImplementedError
 
