@@ -1,0 +1,89 @@
+"""Slices to random views: batched views against the usual chain of PIL transforms, slice by slice.
+
+    python -m tests.benchmarks.views
+
+Both start at 16-bit slices of 512 x 512 pixels and end in a float32 batch of MoCo v2's views. Rows "from the store"
+start at what pre-training reads: slices resized once to 1.5 times the view's side.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision import transforms
+
+from tests.benchmarks import slices
+from tests.benchmarks.side_by_side import compare
+from trainables import views
+from trainables.corpus import MARGIN
+from trainables.methods import moco_v2
+from trainables.methods._settings import Recipe
+
+BATCH, ROUNDS = 16, 15
+
+
+def chain(recipe: Recipe, size: int) -> Callable[[Image.Image], Tensor]:
+    """The recipe in torchvision's transforms of PIL images, which have 8 bits."""
+    pixel = size / 224
+    sigma = tuple(bound * pixel for bound in recipe.blur_sigma)
+    jitter = transforms.ColorJitter(brightness=recipe.brightness, contrast=recipe.contrast)
+    blur = transforms.GaussianBlur(2 * int(np.ceil(3 * sigma[1])) + 1, sigma)
+    bilinear = transforms.InterpolationMode.BILINEAR
+    turn = transforms.RandomRotation(recipe.rotation, interpolation=bilinear)
+    return transforms.Compose(
+        [
+            transforms.RandomApply([turn], p=recipe.rotation_probability),
+            transforms.RandomResizedCrop(size, scale=recipe.crop_scale, ratio=recipe.crop_ratio, antialias=True),
+            transforms.RandomHorizontalFlip(recipe.horizontal_flip),
+            transforms.RandomVerticalFlip(recipe.vertical_flip),
+            transforms.RandomApply([jitter], p=recipe.jitter_probability),
+            transforms.RandomApply([blur], p=recipe.blur_probability),
+            transforms.ToTensor(),
+            transforms.RandomApply(
+                [transforms.Lambda(lambda image: _noisy(image, recipe))], p=recipe.noise_probability
+            ),
+        ]
+    )
+
+
+def _noisy(image: Tensor, recipe: Recipe) -> Tensor:
+    low, high = np.log(recipe.noise_variance)
+    deviation = float(torch.empty(()).uniform_(low, high).exp().sqrt())
+    return (image + deviation * torch.randn_like(image)).clamp(0, 1)
+
+
+def main() -> None:
+    recipe, generator = moco_v2.Settings().view, torch.Generator().manual_seed(0)
+    hu = slices.draw(BATCH)
+    low, high = slices.WINDOW
+
+    def slice_by_slice(size: int) -> Callable[[], Tensor]:
+        make = chain(recipe, size)
+
+        def grey(pixels: np.ndarray) -> Image.Image:
+            return Image.fromarray((slices.shown(pixels) * 255).astype(np.uint8))
+
+        return lambda: torch.stack([make(grey(pixels)) for pixels in hu])
+
+    def batched(pixels: Tensor, size: int) -> Tensor:
+        images = (pixels.float() - low).div_(high - low).clamp_(0, 1)
+        return views.view(images, recipe, generator, size=size, window=slices.WINDOW)
+
+    for size in (224, 96):
+        whole = torch.from_numpy(hu).unsqueeze(1)
+        stored = torch.nn.functional.interpolate(whole.float(), (int(MARGIN * size),) * 2, mode="bilinear").short()
+        print(f"views of {size} px from slices of 512 px")
+        contenders: dict[str, Callable[[], Tensor]] = {
+            "batched": lambda whole=whole, size=size: batched(whole, size),
+            "PIL chain": slice_by_slice(size),
+        }
+        compare(contenders, rounds=ROUNDS, warm=2, units=BATCH, unit="view")
+        print(f"views of {size} px from the store's {stored.shape[-1]} px")
+        contenders["batched"] = lambda stored=stored, size=size: batched(stored, size)
+        compare(contenders, rounds=ROUNDS, warm=2, units=BATCH, unit="view")
+
+
+if __name__ == "__main__":
+    main()
