@@ -10,6 +10,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from trainables import resampling
 from trainables.methods._settings import Recipe
 
 TRIES = 10
@@ -22,9 +23,10 @@ def view(images: Tensor, recipe: Recipe, generator: Generator, *, size: int, win
     window: the Hounsfield units that 0 and 1 stand for.
     """
     r, pixel = recipe, size / 224
-    images = rotate(images, generator, degrees=r.rotation, probability=r.rotation_probability)
-    images = random_resized_crop(images, generator, size=size, scale=r.crop_scale, ratio=r.crop_ratio)
-    images = flip(images, generator, horizontal=r.horizontal_flip, vertical=r.vertical_flip)
+    angles = _angles(len(images), generator, degrees=r.rotation, probability=r.rotation_probability)
+    boxes = _boxes(len(images), images.shape[-2:], r.crop_scale, r.crop_ratio, generator)
+    mirrored = _mirrored(len(images), generator, horizontal=r.horizontal_flip, vertical=r.vertical_flip)
+    images = _cut(images, angles, boxes, mirrored, size)
     images = shift(images, generator, largest=r.shift / (window[1] - window[0]))
     images = jitter(images, generator, brightness=r.brightness, contrast=r.contrast, probability=r.jitter_probability)
     sigma = (r.blur_sigma[0] * pixel, r.blur_sigma[1] * pixel)
@@ -47,38 +49,27 @@ def random_resized_crop(
 def crop(images: Tensor, boxes: Tensor, size: int) -> Tensor:
     """Resize the boxes (B, 4: top, left, height, width, in pixels) bilinearly with antialiasing.
 
-    Both axes are products with per-image weight matrices, so the whole batch is two batched matrix products. Equals
-    `interpolate(mode="bilinear", antialias=True)` of each crop.
+    Equals `interpolate(mode="bilinear", antialias=True)` of each crop. On a CPU it is a sparse product along each axis
+    of each box; elsewhere the whole batch is two products with dense matrices.
     """
     top, left, height, width = boxes.to(images.dtype).unbind(1)
-    rows = _resize_weights(top, height, images.shape[-2], size).to(images.device)
-    columns = _resize_weights(left, width, images.shape[-1], size).to(images.device)
-    return (rows @ images.squeeze(1) @ columns.transpose(1, 2)).unsqueeze(1)
+    rows, columns = resampling.triangle(height, size), resampling.triangle(width, size)
+    if images.device.type != "cpu":
+        high = resampling.dense(rows, top, images.shape[-2]).to(images.device)
+        wide = resampling.dense(columns, left, images.shape[-1]).to(images.device)
+        return (high @ images.squeeze(1) @ wide.transpose(1, 2)).unsqueeze(1)
+    pieces = (image[0, y : y + h, x : x + w] for image, (y, x, h, w) in zip(images, boxes.int().tolist(), strict=True))
+    return resampling.along_both(pieces, rows, columns)
 
 
 def flip(images: Tensor, generator: Generator, *, horizontal: float, vertical: float = 0.0) -> Tensor:
     """Mirror images left to right and upside down, each with its own probability."""
-    for share, axis in ((horizontal, -1), (vertical, -2)):
-        chosen = _chosen(images, share, generator)
-        images = torch.where(chosen.view(-1, 1, 1, 1), images.flip(axis), images)
-    return images
+    return _flip(images, _mirrored(len(images), generator, horizontal=horizontal, vertical=vertical))
 
 
 def rotate(images: Tensor, generator: Generator, *, degrees: float, probability: float) -> Tensor:
     """Turn by an angle uniform in [-degrees, degrees] about the centre, bilinearly; what comes in from outside is 0."""
-    if not degrees or not probability:
-        return images
-    angle = (torch.rand(len(images), generator=generator) * 2 - 1) * math.radians(degrees)
-    chosen = _chosen(images, probability, generator)
-    cos, sin, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
-    theta = torch.stack([cos, -sin, zero, sin, cos, zero], 1).view(-1, 2, 3).to(images)[chosen]
-    if not len(theta):
-        return images
-    turned = images[chosen]
-    grid = functional.affine_grid(theta, list(turned.shape), align_corners=False)
-    result = images.clone()
-    result[chosen] = functional.grid_sample(turned, grid, align_corners=False)
-    return result
+    return _rotate(images, _angles(len(images), generator, degrees=degrees, probability=probability))
 
 
 def blur(images: Tensor, generator: Generator, *, sigma: tuple[float, float], probability: float) -> Tensor:
@@ -89,26 +80,28 @@ def blur(images: Tensor, generator: Generator, *, sigma: tuple[float, float], pr
     radius = min(math.ceil(3 * high), min(images.shape[-2:]) - 1)
     if radius < 1 or not chosen.any():
         return images
-    at = torch.arange(-radius, radius + 1)
-    kernel = torch.exp(-0.5 * (at / sigmas.clamp_min(1e-3)[:, None]) ** 2)
-    kernel = (kernel / kernel.sum(1, keepdim=True)).to(images)[chosen]
-    blurred = images[chosen].transpose(0, 1)
-    blurred = functional.pad(blurred, (radius,) * 4, mode="reflect")
+    result = images.clone()
+    if images.device.type == "cpu":
+        rows, columns = (resampling.gaussian(sigmas[chosen].to(images), radius, side) for side in images.shape[-2:])
+        result[chosen] = resampling.along_both(images[chosen, 0], rows, columns)
+        return result
+    kernel = resampling.gaussian_kernel(sigmas, radius).to(images)[chosen]
+    blurred = functional.pad(images[chosen].transpose(0, 1), (radius,) * 4, mode="reflect")
     blurred = functional.conv2d(blurred, kernel[:, None, :, None], groups=len(kernel))
     blurred = functional.conv2d(blurred, kernel[:, None, None, :], groups=len(kernel))
-    result = images.clone()
     result[chosen] = blurred.transpose(0, 1)
     return result
 
 
 def jitter(images: Tensor, generator: Generator, *, brightness: float, contrast: float, probability: float) -> Tensor:
     """Scale by 1 ± brightness, then the distance from the image's mean by 1 ± contrast; clamped to [0, 1]."""
-    bright, strong = (torch.rand(2, len(images), generator=generator) * 2 - 1).to(images).view(2, -1, 1, 1, 1)
-    chosen = _chosen(images, probability, generator).view(-1, 1, 1, 1)
-    scaled = (images * (1 + brightness * bright)).clamp(0, 1)
+    draws = torch.rand(2, len(images), generator=generator) * 2 - 1
+    chosen = torch.rand(len(images), generator=generator) < probability
+    amounts = torch.tensor([[brightness], [contrast]]) * draws * chosen  # images left alone are scaled by exactly 1
+    bright, strong = (1 + amounts).to(images).view(2, -1, 1, 1, 1)
+    scaled = (images * bright).clamp_(0, 1)
     mean = scaled.mean((-2, -1), keepdim=True)
-    changed = (mean + (scaled - mean) * (1 + contrast * strong)).clamp(0, 1)
-    return torch.where(chosen, changed, images)
+    return scaled.mul_(strong).add_(mean * (1 - strong)).clamp_(0, 1)
 
 
 def shift(images: Tensor, generator: Generator, *, largest: float) -> Tensor:
@@ -127,11 +120,64 @@ def noise(images: Tensor, generator: Generator, *, variance: tuple[float, float]
     seed = int(torch.randint(2**62, (), generator=generator))
     local = torch.Generator(images.device).manual_seed(seed)  # a whole batch of noise is best drawn where it is used
     field = torch.randn(images.shape, generator=local, device=images.device, dtype=images.dtype)
-    return torch.where(deviation > 0, (images + deviation * field).clamp(0, 1), images)
+    return field.mul_(deviation).add_(images).clamp_(0, 1)
 
 
 def _chosen(images: Tensor, probability: float, generator: Generator) -> Tensor:
     return (torch.rand(len(images), generator=generator) < probability).to(images.device)
+
+
+def _angles(count: int, generator: Generator, *, degrees: float, probability: float) -> Tensor:
+    """(count,) radians, 0 for images that are not chosen."""
+    if not degrees or not probability:
+        return torch.zeros(count)
+    angles = (torch.rand(count, generator=generator) * 2 - 1) * math.radians(degrees)
+    return angles * (torch.rand(count, generator=generator) < probability)
+
+
+def _mirrored(count: int, generator: Generator, *, horizontal: float, vertical: float) -> Tensor:
+    """(2, count) booleans: left to right, upside down."""
+    return torch.stack([torch.rand(count, generator=generator) < share for share in (horizontal, vertical)])
+
+
+def _cut(images: Tensor, angles: Tensor, boxes: Tensor, mirrored: Tensor, size: int) -> Tensor:
+    """Turned, cropped and mirrored, in that order; on a CPU only what a box holds of a turned image is computed."""
+    if images.device.type != "cpu":
+        return _flip(crop(_rotate(images, angles), boxes, size), mirrored)
+    return _flip(
+        resampling.along_both(
+            (_turned(*each)[0] for each in zip(images, angles.tolist(), boxes.int().tolist(), strict=True)),
+            resampling.triangle(boxes[:, 2].to(images.dtype), size),
+            resampling.triangle(boxes[:, 3].to(images.dtype), size),
+        ),
+        mirrored,
+    )
+
+
+def _rotate(images: Tensor, angles: Tensor) -> Tensor:
+    whole = [0, 0, *images.shape[-2:]]
+    turned = [_turned(image, angle, whole) for image, angle in zip(images, angles.tolist(), strict=True)]
+    return torch.stack(turned)
+
+
+def _turned(image: Tensor, angle: float, box: list[int]) -> Tensor:
+    """The box (1, h, w) of the turned image (1, H, W)."""
+    top, left, height, width = box
+    if not angle:
+        return image[:, top : top + height, left : left + width]
+    turn = complex(math.cos(angle), math.sin(angle))
+    y, x = (
+        (torch.arange(first, first + count, dtype=image.dtype, device=image.device) * 2 + 1) / side - 1
+        for first, count, side in zip((top, left), (height, width), image.shape[1:], strict=True)
+    )
+    grid = torch.view_as_real((1j * turn * y)[:, None] + turn * x)  # places to look at: a turn of x + iy
+    return functional.grid_sample(image[None], grid[None], align_corners=False)[0]
+
+
+def _flip(images: Tensor, mirrored: Tensor) -> Tensor:
+    for chosen, axis in zip(mirrored.to(images.device), (-1, -2), strict=True):
+        images = torch.where(chosen.view(-1, 1, 1, 1), images.flip(axis), images)
+    return images
 
 
 def _boxes(
@@ -155,15 +201,3 @@ def _boxes(
     places = torch.rand(2, count, generator=generator)
     top, left = (places[0] * (high - height + 1)).floor(), (places[1] * (wide - width + 1)).floor()
     return torch.stack([top, left, height, width], 1)
-
-
-def _resize_weights(start: Tensor, length: Tensor, source: int, size: int) -> Tensor:
-    """(B, size, source): each row a triangle filter inside [start, start + length), normalised to 1."""
-    step = (length / size).view(-1, 1, 1)
-    reach = step.clamp_min(1)
-    centre = start.view(-1, 1, 1) + (torch.arange(size).view(1, -1, 1) + 0.5) * step
-    at = torch.arange(source).view(1, 1, -1) + 0.5
-    weights = (1 - (at - centre).abs() / reach).clamp_min(0)
-    inside = (at > start.view(-1, 1, 1)) & (at < (start + length).view(-1, 1, 1))
-    weights = weights * inside
-    return weights / weights.sum(2, keepdim=True)

@@ -1,0 +1,65 @@
+"""Means over neighbouring pixels along each axis, with weights of every image's own: resizing and blurring.
+
+`Taps` say which pixels a new one is a mean of: (places (B, N, K), weights (B, N, K)). As sparse matrices they cost a
+CPU a fraction of what dense products or convolutions do.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array
+from torch import Tensor
+
+Taps = tuple[Tensor, Tensor]
+
+
+def triangle(length: Tensor, size: int) -> Taps:
+    """Resizes `length` (B,) pixels to `size`, bilinearly with antialiasing; nothing beyond them counts."""
+    length = length.view(-1, 1, 1)
+    step = length / size
+    reach = step.clamp_min(1)
+    centre = (torch.arange(size, dtype=length.dtype).view(1, -1, 1) + 0.5) * step
+    at = (centre - reach - 0.5).ceil() + torch.arange(int(2 * reach.max()) + 2)
+    weights = (1 - (at + 0.5 - centre).abs() / reach).clamp_min(0) * ((at >= 0) & (at < length))
+    return at.clamp_min(0).minimum(length - 1).int(), weights / weights.sum(2, keepdim=True)
+
+
+def gaussian(sigma: Tensor, radius: int, size: int) -> Taps:
+    """Blurs `size` pixels by standard deviations (B,), cut off at `radius` < size; borders are reflected."""
+    offsets = torch.arange(-radius, radius + 1)
+    at = (torch.arange(size)[:, None] + offsets).abs()
+    at = size - 1 - (size - 1 - at).abs()
+    kernel = gaussian_kernel(sigma, radius)
+    return at.int().expand(len(sigma), -1, -1), kernel[:, None].expand(-1, size, -1)
+
+
+def gaussian_kernel(sigma: Tensor, radius: int) -> Tensor:
+    """(B, 2 * radius + 1), each row summing to 1."""
+    offsets = torch.arange(-radius, radius + 1)
+    kernel = torch.exp(-0.5 * (offsets / sigma.clamp_min(1e-3)[:, None]) ** 2)
+    return kernel / kernel.sum(1, keepdim=True)
+
+
+def dense(taps: Taps, start: Tensor, source: int) -> Tensor:
+    """The same as matrices (B, N, source), the first place being `start` (B,)."""
+    at, weights = taps
+    matrix = weights.new_zeros(*weights.shape[:2], source)
+    return matrix.scatter_add_(2, at.long() + start.long().view(-1, 1, 1), weights)
+
+
+def along_both(images: Iterable[Tensor], rows: Taps, columns: Taps) -> Tensor:
+    """(B, 1, N, M) of B images (H, W), which may differ in size, on the CPU."""
+    made = [
+        wide @ np.ascontiguousarray((high @ image.numpy()).T)  # transposed, so that both products run along memory
+        for image, high, wide in zip(images, _sparse(rows), _sparse(columns), strict=True)
+    ]
+    return torch.from_numpy(np.stack(made)).transpose(1, 2).contiguous().unsqueeze(1)
+
+
+def _sparse(taps: Taps) -> Iterable[csr_array]:
+    at, weights = (part.contiguous().numpy() for part in taps)
+    count, taken = at.shape[1:]
+    ends = np.arange(0, count * taken + 1, taken, dtype=np.int32)
+    for places, values in zip(at, weights, strict=True):
+        yield csr_array((values.ravel(), places.ravel(), ends), shape=(count, int(places.max()) + 1))
