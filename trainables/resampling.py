@@ -41,6 +41,12 @@ def gaussian_kernel(sigma: Tensor, radius: int) -> Tensor:
     return kernel / kernel.sum(1, keepdim=True)
 
 
+def mirrored(taps: Taps, chosen: Tensor) -> Taps:
+    """The other way round where `chosen` (B,), which costs nothing later on."""
+    at, weights = (torch.where(chosen.view(-1, 1, 1), part.flip(1), part) for part in taps)
+    return at, weights
+
+
 def dense(taps: Taps, start: Tensor, source: int) -> Tensor:
     """The same as matrices (B, N, source), the first place being `start` (B,)."""
     at, weights = taps
@@ -50,11 +56,10 @@ def dense(taps: Taps, start: Tensor, source: int) -> Tensor:
 
 def along_both(images: Iterable[Tensor], rows: Taps, columns: Taps) -> Tensor:
     """(B, 1, N, M) of B images (H, W), which may differ in size, on the CPU."""
-    made = [
-        wide @ np.ascontiguousarray((high @ image.numpy()).T)  # transposed, so that both products run along memory
-        for image, high, wide in zip(images, _sparse(rows), _sparse(columns), strict=True)
-    ]
-    return torch.from_numpy(np.stack(made)).transpose(1, 2).contiguous().unsqueeze(1)
+    made = torch.empty(len(rows[0]), 1, rows[0].shape[1], columns[0].shape[1], dtype=rows[1].dtype)
+    for out, image, high, wide in zip(made.numpy(), images, _sparse(rows), _sparse(columns), strict=True):
+        out[0] = (wide @ np.ascontiguousarray((high @ image.numpy()).T)).T  # both products run along memory
+    return made
 
 
 def _sparse(taps: Taps) -> Iterable[csr_array]:

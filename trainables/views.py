@@ -52,19 +52,15 @@ def crop(images: Tensor, boxes: Tensor, size: int) -> Tensor:
     Equals `interpolate(mode="bilinear", antialias=True)` of each crop. On a CPU it is a sparse product along each axis
     of each box; elsewhere the whole batch is two products with dense matrices.
     """
-    top, left, height, width = boxes.to(images.dtype).unbind(1)
-    rows, columns = resampling.triangle(height, size), resampling.triangle(width, size)
-    if images.device.type != "cpu":
-        high = resampling.dense(rows, top, images.shape[-2]).to(images.device)
-        wide = resampling.dense(columns, left, images.shape[-1]).to(images.device)
-        return (high @ images.squeeze(1) @ wide.transpose(1, 2)).unsqueeze(1)
-    pieces = (image[0, y : y + h, x : x + w] for image, (y, x, h, w) in zip(images, boxes.int().tolist(), strict=True))
-    return resampling.along_both(pieces, rows, columns)
+    return _cut(images, torch.zeros(len(images)), boxes, torch.zeros(2, len(images), dtype=torch.bool), size)
 
 
 def flip(images: Tensor, generator: Generator, *, horizontal: float, vertical: float = 0.0) -> Tensor:
     """Mirror images left to right and upside down, each with its own probability."""
-    return _flip(images, _mirrored(len(images), generator, horizontal=horizontal, vertical=vertical))
+    mirrored = _mirrored(len(images), generator, horizontal=horizontal, vertical=vertical).to(images.device)
+    for chosen, axis in zip(mirrored, (-1, -2), strict=True):
+        images = torch.where(chosen.view(-1, 1, 1, 1), images.flip(axis), images)
+    return images
 
 
 def rotate(images: Tensor, generator: Generator, *, degrees: float, probability: float) -> Tensor:
@@ -142,42 +138,45 @@ def _mirrored(count: int, generator: Generator, *, horizontal: float, vertical: 
 
 def _cut(images: Tensor, angles: Tensor, boxes: Tensor, mirrored: Tensor, size: int) -> Tensor:
     """Turned, cropped and mirrored, in that order; on a CPU only what a box holds of a turned image is computed."""
-    if images.device.type != "cpu":
-        return _flip(crop(_rotate(images, angles), boxes, size), mirrored)
-    return _flip(
-        resampling.along_both(
-            (_turned(*each)[0] for each in zip(images, angles.tolist(), boxes.int().tolist(), strict=True)),
-            resampling.triangle(boxes[:, 2].to(images.dtype), size),
-            resampling.triangle(boxes[:, 3].to(images.dtype), size),
-        ),
-        mirrored,
-    )
+    across, down = mirrored
+    top, left, height, width = boxes.to(images.dtype).unbind(1)
+    rows = resampling.mirrored(resampling.triangle(height, size), down)
+    columns = resampling.mirrored(resampling.triangle(width, size), across)
+    if images.device.type == "cpu":
+        each = zip(images, angles, boxes.int().tolist(), strict=True)
+        return resampling.along_both((_boxed(*one) for one in each), rows, columns)
+    high = resampling.dense(rows, top, images.shape[-2]).to(images.device)
+    wide = resampling.dense(columns, left, images.shape[-1]).to(images.device)
+    return (high @ _rotate(images, angles).squeeze(1) @ wide.transpose(1, 2)).unsqueeze(1)
 
 
 def _rotate(images: Tensor, angles: Tensor) -> Tensor:
-    whole = [0, 0, *images.shape[-2:]]
-    turned = [_turned(image, angle, whole) for image, angle in zip(images, angles.tolist(), strict=True)]
-    return torch.stack(turned)
+    which = angles.nonzero().squeeze(1)
+    if not len(which):
+        return images
+    result, there = images.clone(), which.to(images.device)
+    result[there] = _turned(images[there], angles[which], [0, 0, *images.shape[-2:]])
+    return result
 
 
-def _turned(image: Tensor, angle: float, box: list[int]) -> Tensor:
-    """The box (1, h, w) of the turned image (1, H, W)."""
+def _boxed(image: Tensor, angle: Tensor, box: list[int]) -> Tensor:
+    """The box (h, w) of the turned image (1, H, W)."""
+    if angle:
+        return _turned(image[None], angle[None], box)[0, 0]
     top, left, height, width = box
-    if not angle:
-        return image[:, top : top + height, left : left + width]
-    turn = complex(math.cos(angle), math.sin(angle))
+    return image[0, top : top + height, left : left + width]
+
+
+def _turned(images: Tensor, angles: Tensor, box: list[int]) -> Tensor:
+    """The box (B, 1, h, w) of all images (B, 1, H, W), each turned by its angle (B,)."""
+    starts, counts, sides = box[:2], box[2:], images.shape[2:]
     y, x = (
-        (torch.arange(first, first + count, dtype=image.dtype, device=image.device) * 2 + 1) / side - 1
-        for first, count, side in zip((top, left), (height, width), image.shape[1:], strict=True)
+        (torch.arange(start, start + count, dtype=images.dtype, device=images.device) * 2 + 1) / side - 1
+        for start, count, side in zip(starts, counts, sides, strict=True)
     )
-    grid = torch.view_as_real((1j * turn * y)[:, None] + turn * x)  # places to look at: a turn of x + iy
-    return functional.grid_sample(image[None], grid[None], align_corners=False)[0]
-
-
-def _flip(images: Tensor, mirrored: Tensor) -> Tensor:
-    for chosen, axis in zip(mirrored.to(images.device), (-1, -2), strict=True):
-        images = torch.where(chosen.view(-1, 1, 1, 1), images.flip(axis), images)
-    return images
+    turn = torch.polar(torch.ones_like(angles), angles).to(images.device, torch.result_type(x, 1j)).view(-1, 1, 1)
+    places = turn * 1j * y[:, None] + turn * x  # where to look: x + iy turned as a complex number
+    return functional.grid_sample(images, torch.view_as_real(places), align_corners=False)
 
 
 def _boxes(

@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.views
 
-Both start at 16-bit slices of 512 x 512 pixels and end in a float32 batch of MoCo v2's views. Rows "from the store"
-start at what pre-training reads: slices resized once to 1.5 times the view's side.
+Both start at windowed 16-bit slices and end in a float32 batch of MoCo v2's views. What pre-training reads are slices
+resized once to 1.5 times the view's side, so that is measured as well.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional
 from torchvision import transforms
 
 from tests.benchmarks import slices
@@ -56,32 +57,28 @@ def _noisy(image: Tensor, recipe: Recipe) -> Tensor:
 
 def main() -> None:
     recipe, generator = moco_v2.Settings().view, torch.Generator().manual_seed(0)
-    hu = slices.draw(BATCH)
-    low, high = slices.WINDOW
+    whole = np.rint(slices.shown(slices.draw(BATCH)) * 65535).astype(np.uint16)
 
     def slice_by_slice(size: int) -> Callable[[], Tensor]:
         make = chain(recipe, size)
 
-        def grey(pixels: np.ndarray) -> Image.Image:
-            return Image.fromarray((slices.shown(pixels) * 255).astype(np.uint8))
-
-        return lambda: torch.stack([make(grey(pixels)) for pixels in hu])
+        return lambda: torch.stack([make(Image.fromarray((pixels >> 8).astype(np.uint8))) for pixels in whole])
 
     def batched(pixels: Tensor, size: int) -> Tensor:
-        images = (pixels.float() - low).div_(high - low).clamp_(0, 1)
-        return views.view(images, recipe, generator, size=size, window=slices.WINDOW)
+        return views.view(pixels.float().div_(65535), recipe, generator, size=size, window=slices.WINDOW)
 
     for size in (224, 96):
-        whole = torch.from_numpy(hu).unsqueeze(1)
-        stored = torch.nn.functional.interpolate(whole.float(), (int(MARGIN * size),) * 2, mode="bilinear").short()
-        print(f"views of {size} px from slices of 512 px")
+        print(f"views of {size} px from windowed 16-bit slices of 512 px")
+        pixels = torch.from_numpy(whole).unsqueeze(1)
         contenders: dict[str, Callable[[], Tensor]] = {
-            "batched": lambda whole=whole, size=size: batched(whole, size),
+            "batched": lambda pixels=pixels, size=size: batched(pixels, size),
             "PIL chain": slice_by_slice(size),
         }
         compare(contenders, rounds=ROUNDS, warm=2, units=BATCH, unit="view")
-        print(f"views of {size} px from the store's {stored.shape[-1]} px")
-        contenders["batched"] = lambda stored=stored, size=size: batched(stored, size)
+        side = int(MARGIN * size)
+        print(f"views of {size} px, batched from the store's {side} px, the chain from 512 px")
+        stored = functional.interpolate(pixels.float(), (side, side), mode="bilinear", antialias=True).to(torch.uint16)
+        contenders["batched"] = lambda pixels=stored, size=size: batched(pixels, size)
         compare(contenders, rounds=ROUNDS, warm=2, units=BATCH, unit="view")
 
 
