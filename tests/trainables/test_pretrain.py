@@ -145,7 +145,7 @@ class Average(Method):
         return [self.guess] if at.step < 1 else []
 
     def optimizer(self):
-        return optim.make("sgd", [{"params": [self.guess], "decay": False}], momentum=0.0)
+        return optim.make("sgd", [{"params": [self.guess], "decay": False, "rate": 1.0}], momentum=0.0)
 
     def schedule(self, at):
         return {"lr": 0.1, "weight_decay": 0.0}

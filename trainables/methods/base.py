@@ -66,7 +66,7 @@ class Method(nn.Module):
         """The loss of a part of a step's batch; called once for each part that gradients are accumulated over."""
         raise NotImplementedError
 
-    def frozen(self, at: Moment) -> Iterable[nn.Parameter]:
+    def frozen(self, at: Moment) -> Iterable[Tensor]:
         """Parameters that this step leaves as they are."""
         return ()
 
