@@ -16,8 +16,8 @@ COLUMNS = 3
 IMAGES, SECONDS = ("images", "source images seen"), ("device_seconds", "device seconds")
 CAPTION = (
     "While pre-training ran. The ridge probe is drawn against source images and against device seconds, so that "
-    "methods can be compared at an equal number of either; its broken lines are the encoders before the first step. "
-    "Of the schedules, the learning rate and whatever else changes during a run are drawn."
+    "methods can be compared at an equal number of either; its broken line is the mean before the first step. Of "
+    "the schedules, the learning rate and whatever else changes during a run are drawn."
 )
 
 
@@ -68,15 +68,20 @@ def _draw(ax: Axes, rows: pl.DataFrame, panel: Panel) -> None:
             continue
         colour, _ = style(init, names)
         ax.plot(known[panel.x[0]], known[panel.column], color=colour, lw=1.8, label=init)
-        if panel.column == "probe_ridge" and known["step"][0] == 0:
-            ax.axhline(known[panel.column][0], color=colour, lw=0.9, ls=(0, (4, 3)), alpha=0.7)
-    if panel.level is not None:
-        ax.axhline(panel.level, color=QUIET, lw=0.9, ls=(0, (4, 3)))
+    level = _untrained(rows) if panel.column == "probe_ridge" else panel.level
+    if level is not None:
+        ax.axhline(level, color=QUIET, lw=0.9, ls=(0, (4, 3)))
     ax.set_title(panel.title)
     ax.set_xlabel(panel.x[1])
     ax.xaxis.set_major_locator(MaxNLocator(4))
     if panel.column != "probe_ridge" and not panel.column.startswith("schedule."):
         ax.set_ylim(bottom=0)
+
+
+def _untrained(rows: pl.DataFrame) -> float | None:
+    """The mean probe before the first step."""
+    found = rows.filter(pl.col("step") == 0)["probe_ridge"].drop_nulls().to_list()
+    return sum(found) / len(found) if found else None
 
 
 def _drawn(rows: pl.DataFrame, panel: Panel) -> bool:
