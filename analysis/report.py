@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 from matplotlib.figure import Figure
 
-from . import page, plots, pretraining, pretraining_figure, sections
+from . import page, pictures, plots, pretraining, pretraining_figure, sections
 from .answers import answers
 from .curves import METRICS, SMALLER_IS_BETTER, differences, label_efficiency
 from .frames import Study, load, missing
@@ -92,6 +92,7 @@ def render(study: Study, root: Path, *, spec: dict, planned: list[dict], metric:
         page.tag("h2", "Pre-training"),
         pretraining.section(study.pretraining),
         _figure(images, "pretraining", pretraining_figure.CAPTION),
+        pictures.figures(str(root)),
         page.tag("h2", "What is missing, and how often test sets were opened"),
         page.bullets(sections.gaps(study, planned)),
         page.tag("h2", "Settings"),

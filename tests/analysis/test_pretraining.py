@@ -15,8 +15,8 @@ def run(init, seed, start=0.6, end=0.7, **last):
     """Three logged rows, probed at both ends; `last` changes the last one."""
     rows = []
     for step in STEPS:
-        ridge = {0: start, 20: end}.get(step)
-        probes = {"covid": {"knn": 0.5, "ridge": ridge}, "organs": {"knn": 0.5, "ridge": ridge}} if ridge else None
+        ridge, knn = {0: start, 20: end}.get(step), {0: 0.5, 20: 0.55}.get(step)
+        probes = {"covid": {"knn": knn, "ridge": ridge}, "organs": {"knn": knn, "ridge": ridge}} if ridge else None
         rows.append({
             "key": f"{init}-{seed}-{step}", "initialisation": init, "method": "spark", "pretrain_seed": seed,
             "step": step, "images": step * 32, "views": step * 64, "pixels": step * 10**8, "flops": step * 1e17,
@@ -41,9 +41,38 @@ def only(rows):
 
 def test_a_run_is_told_in_one_line(rows_of):
     page = pretraining.section(rows_of(run("spark_long", 1)))
-    for told in ("spark_long", ">640<", "1.28 k", "2 G", "2 E", ">40<", "5 GB", "0.600 \N{RIGHTWARDS ARROW} 0.700"):
+    for told in (
+        "spark_long",
+        ">spark<",
+        ">640<",
+        "1.28 k",
+        "2 G",
+        "2 E",
+        ">40<",
+        "5 GB",
+        "0.600 \N{RIGHTWARDS ARROW} 0.700",
+    ):
         assert told in page, told
-    assert "(+0.100)" in page and "none seen" in page and "Gain over" not in page, "one run says nothing of others"
+    assert "0.500 \N{RIGHTWARDS ARROW} 0.550 (+0.050)" in page and "(+0.100)" in page and "none seen" in page
+    assert "Warning" not in page
+
+
+def test_one_run_has_a_gain_and_the_words_why_it_has_no_interval(rows_of):
+    page = pretraining.section(rows_of(run("a", 0)))
+    assert page.count("none: one run has no variance between runs") == 2 and "too few runs (1)" in page
+
+
+def test_a_warning_stands_aloud_above_the_tables_with_the_run_that_it_is_of(rows_of):
+    page = pretraining.section(rows_of(run("a", 0), run("b", 1, warning="the embeddings hardly <differ>")))
+    aloud = "Warning: b, seed 1, ended with a sign of collapse: the embeddings hardly &lt;differ&gt;."
+    assert page.startswith(f'<p class="warn">{aloud}</p><h3>') and page.count('class="warn"') == 1
+
+
+def test_runs_without_a_probe_are_named(rows_of):
+    bare = [row | {"probes": None} for row in run("bare", 0)]
+    page = pretraining.section(rows_of(bare, run("a", 0)))
+    assert "No run of bare was probed both before" in page and page.count("not probed at both ends") == 2
+    assert "No run of bare was probed" in pretraining.section(rows_of(bare))
 
 
 def test_a_ledger_of_before_is_told_by_its_methods(rows_of):
@@ -74,13 +103,15 @@ def test_a_gain_is_over_the_same_run_before_its_first_step_and_over_tasks_probed
 def test_the_interval_of_a_mean_gain_is_students_over_runs(rows_of):
     ends = [0.72, 0.70, 0.75]
     rows = rows_of(*(run("a", seed, end=end) for seed, end in enumerate(ends)), run("b", 0))
-    (gain,) = gains(rows).values()
+    assert gains(rows)["b"] == Gain(pytest.approx(0.1), 1)
+    gain = gains(rows)["a"]
     values = np.array(ends) - 0.6
     half = 4.302652729911275 * values.std(ddof=1) / np.sqrt(3)  # t of 0.975 with two degrees of freedom
     assert (gain.runs, gain.mean) == (3, pytest.approx(values.mean()))
     assert (gain.low, gain.high) == (pytest.approx(values.mean() - half), pytest.approx(values.mean() + half))
     assert gain.verdict == "yes"
     page = pretraining.section(rows)
+    assert f">{gain.low:+.3f} to {gain.high:+.3f}<" in page, "what is computed is what is told"
     assert "beats the untrained encoder" in page and "new pre-training runs on this corpus" in page
 
 
