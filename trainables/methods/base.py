@@ -76,7 +76,8 @@ class Method(nn.Module):
     def picture(self, images: Tensor, generator: Generator) -> Tensor | None:
         """What a look at the run may show: a grey picture (B, H, W) in [0, 1] of each image (B, 1, h, w); or nothing.
 
-        It leaves parameters, buffers and random states as they are.
+        A method that fills in what was hidden shows the image, what was left of it, and the image filled in, from left
+        to right. It leaves parameters, buffers and random states as they are.
         """
         return None
 
