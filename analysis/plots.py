@@ -23,7 +23,7 @@ METRIC_NAMES = {
     "log_loss": "log loss",
 }  # fmt: skip
 WIDTH = 9.0
-_RC: dict[Any, Any] = {
+RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans", "font.size": 9.5, "axes.edgecolor": QUIET, "axes.labelcolor": INK, "text.color": INK,
     "xtick.color": QUIET, "ytick.color": QUIET, "axes.spines.top": False, "axes.spines.right": False,
     "axes.titlesize": 10.5, "axes.titleweight": "bold", "axes.titlelocation": "left", "legend.frameon": False,
@@ -42,8 +42,8 @@ def learning_curves(table: pl.DataFrame, *, metric: str = "auc") -> Figure:
     """Score against realised labels on a log axis of the label-efficiency table: tasks by adaptations."""
     table = table.filter(pl.col("metric") == metric)
     tasks, adaptations = _names(table, "task"), _names(table, "adaptation")
-    with matplotlib.rc_context(_RC):
-        figure, axes = _grid(len(adaptations), len(tasks), height=3.1, sharey="col")
+    with matplotlib.rc_context(RC):
+        figure, axes = grid(len(adaptations), len(tasks), height=3.1, sharey="col")
         for i, adaptation in enumerate(adaptations):
             for j, task in enumerate(tasks):
                 panel = table.filter(task=task, adaptation=adaptation)
@@ -54,7 +54,7 @@ def learning_curves(table: pl.DataFrame, *, metric: str = "auc") -> Figure:
                     axes[i][j].set_xlabel("labelled images, training and validation")
                 if j == 0:
                     axes[i][j].set_ylabel(f"test {METRIC_NAMES.get(metric, metric)}")
-        _legend(figure, axes)
+        legend(figure, axes)
     return figure
 
 
@@ -83,8 +83,8 @@ def training_curves(curves: pl.DataFrame, *, metric: str = "auc") -> Figure | No
     panels = several.select("task", "adaptation").unique(maintain_order=True).rows()
     if not panels:
         return None
-    with matplotlib.rc_context(_RC):
-        figure, axes = _grid(2, len(panels), height=2.2)
+    with matplotlib.rc_context(RC):
+        figure, axes = grid(2, len(panels), height=2.2)
         for j, (task, adaptation) in enumerate(panels):
             own = several.filter(task=task, adaptation=adaptation)
             score = own.filter(split="val", metric=metric)
@@ -111,30 +111,7 @@ def _quartiles(ax: Axes, rows: pl.DataFrame, colour: str) -> None:
     ax.plot(band["epoch"], band["mid"], color=colour, lw=1.8)
 
 
-def pretraining(rows: pl.DataFrame) -> Figure | None:
-    """Loss over its trivial value, spread and rank of the embedding against images seen. None without rows."""
-    rows = rows.filter(pl.col("images").is_not_null())
-    if rows.is_empty():
-        return None
-    wanted = [("loss_over_trivial", "loss / trivial loss"), ("spread", "embedding spread"), ("rank", "effective rank")]
-    methods = _names(rows, "method")
-    with matplotlib.rc_context(_RC):
-        figure, axes = _grid(1, 3, height=2.5)
-        for ax, (column, title) in zip(axes[0], wanted, strict=True):
-            for (method, _), run in rows.group_by(["method", "pretrain_seed"], maintain_order=True):
-                run = run.filter(pl.col(column).is_not_null()).sort("images")
-                ax.plot(run["images"], run[column], color=style(str(method), methods)[0], lw=1.8, label=method)
-            if column == "loss_over_trivial":
-                ax.axhline(1, color=QUIET, lw=0.9, ls=(0, (4, 3)))
-            ax.set_title(title)
-            ax.set_xlabel("source images seen")
-            ax.xaxis.set_major_locator(MaxNLocator(4))
-            ax.set_ylim(bottom=0)
-        _legend(figure, axes)
-    return figure
-
-
-def _grid(
+def grid(
     rows: int, columns: int, *, height: float, sharey: Literal["none", "col"] = "none"
 ) -> tuple[Figure, list[list[Axes]]]:
     figure = Figure(figsize=(max(WIDTH, 2.6 * columns), height * rows + 0.5), layout="constrained", facecolor="white")
@@ -146,7 +123,7 @@ def _grid(
     return figure, axes.tolist()
 
 
-def _legend(figure: Figure, axes: list[list[Axes]]) -> None:
+def legend(figure: Figure, axes: list[list[Axes]]) -> None:
     handles: dict[str, Artist] = {}
     for line in (line for row in axes for ax in row for line in ax.get_lines()):
         if not str(line.get_label()).startswith("_"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 from matplotlib.figure import Figure
 
-from . import page, plots, sections
+from . import page, pictures, plots, pretraining, pretraining_figure, sections
 from .answers import answers
 from .curves import METRICS, SMALLER_IS_BETTER, differences, label_efficiency
 from .frames import Study, load, missing
@@ -57,7 +57,7 @@ def render(study: Study, root: Path, *, spec: dict, planned: list[dict], metric:
     figures = {
         "learning_curves": None if table.is_empty() else plots.learning_curves(table, metric=metric),
         "training_curves": plots.training_curves(curves, metric=metric),
-        "pretraining": plots.pretraining(study.pretraining),
+        "pretraining": pretraining_figure.pretraining(study.pretraining),
     }
     folder = root / "figures"
     folder.mkdir(parents=True, exist_ok=True)
@@ -90,12 +90,9 @@ def render(study: Study, root: Path, *, spec: dict, planned: list[dict], metric:
         ),
         _figure(images, "training_curves", "Selected settings: median over cells, and the band of the middle half."),
         page.tag("h2", "Pre-training"),
-        sections.pretraining(study.pretraining),
-        page.paragraph(
-            f"Signs of collapse: loss above {sections.STUCK} of its trivial value, spread below {sections.FLAT}, or "
-            f"effective rank below {sections.NARROW:g}, at the last logged step.", class_="note"
-        ),
-        _figure(images, "pretraining", "While pre-training ran, against source images seen."),
+        pretraining.section(study.pretraining),
+        _figure(images, "pretraining", pretraining_figure.CAPTION),
+        pictures.figures(str(root)),
         page.tag("h2", "What is missing, and how often test sets were opened"),
         page.bullets(sections.gaps(study, planned)),
         page.tag("h2", "Settings"),

@@ -16,7 +16,6 @@ NOTHING = (
     "No final run has been completed yet, so there is nothing to compare. "
     "Run the study again: it goes on where it stopped."
 )
-STUCK, FLAT, NARROW = 0.98, 0.1, 2.0
 
 
 def answer(found: list[tuple[str, list[str]]]) -> Raw:
@@ -85,36 +84,6 @@ def levelled(table: pl.DataFrame) -> Raw:
         return page.paragraph("No training curves of the selected settings are stored.")
     header = ["task", "cells", "epochs", "fall of the loss in the last fifth", "cells levelled", "levelled?"]
     return page.table(header, rows, numbers={1, 2, 3, 4})
-
-
-def pretraining(rows: pl.DataFrame) -> Raw:
-    """The last logged state of each pre-training run, with a warning in words where it looks collapsed."""
-    if rows.is_empty():
-        return page.paragraph("No encoder was pre-trained in this study.")
-    run = ["method", "pretrain_seed"]
-    last = rows.sort("step").group_by(run, maintain_order=True).last().sort(run)
-    lines = [
-        [r["method"], r["pretrain_seed"], r["images"], _number(r["seconds"], 0), _number(r["loss_over_trivial"], 3),
-         _number(r["spread"], 3), _number(r["rank"], 1), collapse(r)]
-        for r in last.iter_rows(named=True)
-    ]  # fmt: skip
-    header = ["method", "seed", "images seen", "seconds", "loss / trivial", "spread", "rank", "sign of collapse"]
-    return page.table(header, lines, numbers={1, 2, 3, 4, 5, 6})
-
-
-def collapse(last: dict) -> str:
-    """What the last row of a pre-training run says about collapse, in words."""
-    signs = []
-    if last["loss_over_trivial"] is not None and last["loss_over_trivial"] > STUCK:
-        signs.append("the loss stands at its trivial value")
-    if last["spread"] is not None and last["spread"] < FLAT:
-        signs.append("the embeddings hardly differ")
-    if last["rank"] is not None and last["rank"] < NARROW:
-        signs.append("the embeddings use one direction")
-    if signs:
-        return "Warning: " + ", ".join(signs)
-    known = any(last[name] is not None for name in ("loss_over_trivial", "spread", "rank"))
-    return "none seen" if known else "not recorded"
 
 
 def gaps(study: Study, planned: list[dict]) -> list[str]:
@@ -210,10 +179,6 @@ def _settings(r: dict) -> str:
 
 def _letter(k: int) -> str:
     return chr(ord("a") + k % 26) * (k // 26 + 1)
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def _percent(value: float | None) -> str:

@@ -90,4 +90,6 @@ def pretrain(
         f"{last['images']:,} images in {time.monotonic() - started:.0f} s, loss {last['loss']:.3f}"
         + (f", {ratio:.2f} of its trivial value" if ratio is not None else "")
     )
+    if last.get("warning"):
+        tell(f"warning: {last['warning']}")
     return history

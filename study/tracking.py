@@ -4,15 +4,17 @@ Aim is no more than that because nobody maintains it, a network file system corr
 nobody for a password. So it is imported only when asked for, writes to a local folder, and no server is started.
 """
 
+import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 Row = Mapping[str, Any]
 
-_LOGGED = ("loss", "loss_over_trivial", "spread", "rank", "lr")
-_CONTEXT = ("split", "test_set", "corruption", "severity", "unit")
+_LOGGED = ("loss", "loss_over_trivial", "spread", "rank", "lr", "probe_knn", "probe_ridge")
+_SPENT = ("images", "views", "pixels", "flops", "device_seconds", "peak_memory")
+_CONTEXT = ("split", "test_set", "corruption", "severity", "unit", "task")
 
 
 class Mirror(Protocol):
@@ -74,13 +76,10 @@ class AimMirror:
         self._harmless(self._open)
 
     def pretraining(self, rows: Sequence[Row]) -> None:
-        values = [
-            {"step": row.get("step"), "split": "train", "metric": name, "value": row.get(name)}
-            for row in rows
-            for name in _LOGGED
-        ]
         if rows:
-            self._harmless(lambda: self._write("pretraining", rows[-1], values))
+            self._harmless(
+                lambda: self._write("pretraining", rows[-1], [value for row in rows for value in _pretrained(row)])
+            )
 
     def trial(self, row: Row, curves: Sequence[Row]) -> None:
         self._harmless(lambda: self._write("trials", row, curves))
@@ -128,6 +127,22 @@ class AimMirror:
                     run.track(value["value"], name=value["metric"], step=value.get("step"), context=context)
         finally:
             run.close()
+
+
+def _pretrained(row: Row) -> Iterator[Row]:
+    """The numbers of one logged step: what was learnt and spent, schedules by name, probes by task."""
+    at = {"step": row.get("step"), "split": "train"}
+    schedule = {name: value for name, value in _parsed(row.get("schedule")).items() if name not in _LOGGED}
+    for name, value in ({name: row.get(name) for name in _LOGGED + _SPENT} | schedule).items():
+        yield at | {"metric": name, "value": value}
+    for task, scores in _parsed(row.get("probes")).items():
+        for name, value in scores.items():
+            yield at | {"metric": f"probe_{name}", "task": task, "value": value}
+
+
+def _parsed(value: Any) -> Mapping[str, Any]:
+    """A mapping, or one that is stored as JSON; nothing of null."""
+    return json.loads(value) if isinstance(value, str) else value or {}
 
 
 def _known(value: object) -> bool:

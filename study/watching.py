@@ -42,21 +42,20 @@ def watched(say: Callable[[str], None], *, budget: str, amount: float) -> Iterat
     over = threading.Event()
 
     def watch() -> None:
-        told, began = None, None
+        told, began, warned = None, None, None
         while not over.wait(EVERY_SECONDS):
             try:
                 row = ray.get(board.get.remote(), timeout=EVERY_SECONDS)
             except Exception:
                 return  # a run is watched for comfort alone
-            if not row or not row.get("loss") or row[budget] == told:
+            if not row or row.get("loss") is None or row[budget] == told:
                 continue
             told, began = row[budget], began or (time.monotonic(), row[budget])
             passed = told - began[1]
             left = (time.monotonic() - began[0]) / passed * (amount - told) / 60 if passed else None
-            say(
-                f"{told:,.0f} of {amount:,.0f} {budget.replace('_', ' ')}, loss {row['loss']:.3f}"
-                + (f", about {left:.1f} min left" if left is not None else "")
-            )
+            for line in lines(row, budget=budget, amount=amount, left=left, warned=warned):
+                say(line)
+            warned = row.get("warning")
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
@@ -66,3 +65,14 @@ def watched(say: Callable[[str], None], *, budget: str, amount: float) -> Iterat
         over.set()
         thread.join()
         ray.kill(board)
+
+
+def lines(row: dict, *, budget: str, amount: float, left: float | None, warned: str | None) -> Iterator[str]:
+    """How far of its budget (a column of rows) a run has come by its last row, and the row's warning, if any.
+
+    left: minutes. warned: the warning that was said last, which is not said again.
+    """
+    far = f"{row[budget]:,.0f} of {amount:,.0f} {budget.replace('_', ' ')}, loss {row['loss']:.3f}"
+    yield far + ("" if left is None else f", about {left:.1f} min left")
+    if row.get("warning") and row["warning"] != warned:
+        yield f"warning: {row['warning']}"

@@ -10,15 +10,19 @@ from torch import nn
 Name = Literal["sgd", "adam", "adamw", "lamb", "lars"]
 
 
-def parameter_groups(module: nn.Module, *, decay_all: bool = False) -> list[dict[str, Any]]:
+def parameter_groups(module: nn.Module, *, decay_all: bool = False, spared_rate: float = 1.0) -> list[dict[str, Any]]:
     """The trained parameters in a group that weight decay acts on and one, norms and biases, that it spares.
 
-    `decay_all` puts everything into the first, as methods published with plain SGD do.
+    `decay_all` puts everything into the first, as methods published with plain SGD do. The second learns at
+    `spared_rate` times the learning rate.
     """
     trained = [p for p in module.parameters() if p.requires_grad]
     decayed = [p for p in trained if decay_all or p.ndim > 1]
     spared = [p for p in trained if not (decay_all or p.ndim > 1)]
-    groups = [{"params": decayed, "decay": True}, {"params": spared, "decay": False}]
+    groups = [
+        {"params": decayed, "decay": True, "rate": 1.0},
+        {"params": spared, "decay": False, "rate": spared_rate},
+    ]
     return [group for group in groups if group["params"]]
 
 
@@ -43,5 +47,5 @@ def make(
 def apply(optimizer: torch.optim.Optimizer, values: Mapping[str, float]) -> None:
     """Set `lr` and `weight_decay` in every group; groups that are spared keep a decay of 0."""
     for group in optimizer.param_groups:
-        group["lr"] = values["lr"]
+        group["lr"] = values["lr"] * group["rate"]
         group["weight_decay"] = values["weight_decay"] if group["decay"] else 0.0

@@ -55,6 +55,12 @@ def crop(images: Tensor, boxes: Tensor, size: int) -> Tensor:
     return _cut(images, torch.zeros(len(images)), boxes, torch.zeros(2, len(images), dtype=torch.bool), size)
 
 
+def resize(images: Tensor, size: int) -> Tensor:
+    """(B, 1, H, W) -> (B, 1, size, size), the whole image, nothing left to chance."""
+    whole = torch.tensor([0.0, 0.0, *images.shape[-2:]]).expand(len(images), 4)
+    return crop(images, whole, size)
+
+
 def flip(images: Tensor, generator: Generator, *, horizontal: float, vertical: float = 0.0) -> Tensor:
     """Mirror images left to right and upside down, each with its own probability."""
     mirrored = _mirrored(len(images), generator, horizontal=horizontal, vertical=vertical).to(images.device)

@@ -14,6 +14,8 @@ LABELS = {0.125: 24, 0.25: 48, 0.5: 96, 1.0: 192}
 GAIN = {"scratch": 0.0, "moco_v2": 0.35, "spark": 0.75}
 TASKS = {"covid": 2, "organs": 3}
 
+COLLAPSED = "the loss stands at its trivial value, the embeddings hardly differ"
+
 RUN = {name: pl.String for name in (
        "key", "fingerprint", "study", "status", "subset_hash", "split_hash", "label_unit",
        "selection", "error", "version", "commit", "python", "torch", "device", "host_os")} | {
@@ -31,10 +33,13 @@ SCHEMAS = {
                     "p": pl.List(pl.Float32)},
     "curves": {"key": pl.String, "epoch": pl.Int32, "step": pl.Int64, "split": pl.String, "metric": pl.String,
                "value": pl.Float64},
-    "pretraining": {"key": pl.String, "fingerprint": pl.String, "study": pl.String, "method": pl.String,
-                    "pretrain_seed": pl.Int32, "step": pl.Int64, "images": pl.Int64, "views": pl.Int64,
-                    "seconds": pl.Float64, "loss": pl.Float64, "loss_over_trivial": pl.Float64, "spread": pl.Float64,
-                    "rank": pl.Float64, "device": pl.String},
+    "pretraining": {"key": pl.String, "fingerprint": pl.String, "study": pl.String, "initialisation": pl.String,
+                    "method": pl.String, "pretrain_seed": pl.Int32, "step": pl.Int64, "images": pl.Int64,
+                    "views": pl.Int64, "pixels": pl.Int64, "flops": pl.Float64, "seconds": pl.Float64,
+                    "device_seconds": pl.Float64, "peak_memory": pl.Int64, "loss": pl.Float64,
+                    "loss_over_trivial": pl.Float64, "spread": pl.Float64, "rank": pl.Float64,
+                    "probe_knn": pl.Float64, "probe_ridge": pl.Float64, "lr": pl.Float64, "probes": pl.String,
+                    "schedule": pl.String, "warning": pl.String, "device": pl.String},
 }  # fmt: skip
 
 
@@ -130,8 +135,10 @@ def made(cells) -> Study:
             over = floor + (1 - floor) * np.exp(-step / 30)
             pretraining.append({
                 "key": key_of(method, step), "method": method, "pretrain_seed": 0, "step": step, "images": step * 32,
-                "views": step * 64, "seconds": step * 0.8, "loss": over * 5, "loss_over_trivial": over,
+                "views": step * 64, "pixels": step * 10**6, "seconds": step * 0.8, "device_seconds": step * 1.6,
+                "flops": step * 1e12, "peak_memory": 3 * 10**9, "loss": over * 5, "loss_over_trivial": over,
                 "spread": 0.9 if method == "spark" else 0.04, "rank": 40.0 - step / 5, "device": "cpu",
+                "warning": COLLAPSED if method == "moco_v2" and step else None,
             })  # fmt: skip
     return study_of(finals=finals, trials=trials, scores=scores, predictions=predictions, curves=curves,
                     pretraining=pretraining)  # fmt: skip

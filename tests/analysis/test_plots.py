@@ -31,7 +31,6 @@ def test_colours_are_fixed_for_known_names_and_distinct_for_a_users_own():
     assert len({plots.style(name, inits) for name in inits}) == 4
 
 
-def test_training_and_pretraining_figures_are_left_out_when_there_is_nothing(make, made):
+def test_the_figure_of_training_is_left_out_when_there_is_nothing(make, made):
     assert plots.training_curves(chosen_curves(make.study())) is None
-    assert plots.pretraining(make.study().pretraining) is None
     assert len(plots.training_curves(chosen_curves(made)).axes) == 4, "probes fit in one step and have no curve"

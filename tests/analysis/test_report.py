@@ -8,7 +8,6 @@ import pytest
 
 from analysis import report
 from analysis.answers import labels_for
-from analysis.sections import collapse
 
 SPEC = {"name": "made <b>study</b>", "tasks": {"covid": {"images": "x & y"}}}
 
@@ -80,12 +79,6 @@ def test_labels_are_interpolated_inside_the_measured_range_only():
     assert labels_for([10, 40], [0.6, 0.8], 0.7) == pytest.approx(20)
     assert labels_for([10, 40], [0.6, 0.8], 0.5) == 10
     assert labels_for([10, 40], [0.6, 0.8], 0.9) is None
-
-
-def test_collapse_is_said_in_words_and_silence_is_not_health():
-    assert collapse({"loss_over_trivial": 0.5, "spread": 0.9, "rank": 30.0}) == "none seen"
-    assert "one direction" in collapse({"loss_over_trivial": 0.5, "spread": None, "rank": 1.1})
-    assert collapse({"loss_over_trivial": None, "spread": None, "rank": None}) == "not recorded"
 
 
 def test_a_study_on_disk_is_read_through_the_ledger(cells, make, tmp_path):

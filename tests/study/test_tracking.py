@@ -21,8 +21,12 @@ CURVES = [
 ]
 SCORES = [{"key": "final", "test_set": "test", "unit": "image", "metric": "auc", "value": 0.75}]
 STEPS = [
-    {"key": f"p{step}", "study": "one", "method": "spark", "step": step, "loss": 1.0 / (step + 1)} for step in (0, 5)
+    {"key": f"p{step}", "study": "one", "method": "spark", "step": step, "loss": 1.0 / (step + 1)}
+    | {"pixels": 100 * step, "schedule": {"lr": 0.5, "momentum": 0.99}, "probe_ridge": 0.75}
+    | {"probes": {"covid": {"knn": 0.5, "ridge": 0.75}, "organs": {"knn": None, "ridge": None}}}
+    for step in (0, 5)
 ]
+STEPS[1] |= {"schedule": '{"lr": 0.5, "momentum": 0.99}', "probes": '{"covid": {"knn": 0.5, "ridge": 0.75}}'}
 
 
 def tell(mirror) -> None:
@@ -55,6 +59,10 @@ def test_what_is_told_can_be_read_back_from_aim(tmp_path):
     assert values(trial, "auc", {"split": "val"}) == [(e * 10, e / 10) for e in range(5)]
     assert values(runs["final"], "auc", {"test_set": "test", "unit": "image"}) == [(0, 0.75)]
     assert values(runs["p5"], "loss", {"split": "train"}) == [(0, 1.0), (5, pytest.approx(1 / 6))]
+    assert values(runs["p5"], "pixels", {"split": "train"}) == [(0, 0), (5, 500)]
+    assert values(runs["p5"], "momentum", {"split": "train"}) == [(0, 0.99), (5, 0.99)]
+    assert values(runs["p5"], "probe_ridge", {"split": "train"}) == [(0, 0.75), (5, 0.75)]
+    assert values(runs["p5"], "probe_knn", {"split": "train", "task": "covid"}) == [(0, 0.5), (5, 0.5)]
 
 
 def values(run, metric, context) -> list[tuple[int, float]]:

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from study.data.store import StoreWriter
+from study.ledger.rows import to_table
 from trainables import backbones, corpus, cost, methods, optim, pretrain
 from trainables.methods.base import Method, Output
 
@@ -145,7 +146,7 @@ class Average(Method):
         return [self.guess] if at.step < 1 else []
 
     def optimizer(self):
-        return optim.make("sgd", [{"params": [self.guess], "decay": False}], momentum=0.0)
+        return optim.make("sgd", [{"params": [self.guess], "decay": False, "rate": 1.0}], momentum=0.0)
 
     def schedule(self, at):
         return {"lr": 0.1, "weight_decay": 0.0}
@@ -287,3 +288,6 @@ def test_probes_choose_nothing(config, source):
     assert all(row["probes"] is None for row in history)
     first, second = (end[2] for end in ends[1:])
     assert first[0]["probes"] != second[0]["probes"], "the permuted labels were really used"
+    rows = to_table("pretraining", [row | {"key": str(row["step"]), "fingerprint": "f"} for row in first]).to_pylist()
+    assert json.loads(rows[0]["probes"]) == first[0]["probes"], "the ledger takes the rows as they are"
+    assert json.loads(rows[-1]["schedule"])["lr"] == rows[-1]["lr"] and rows[-1]["flops"] == first[-1]["flops"] > 0

@@ -133,6 +133,8 @@ def test_a_probe_leaves_no_trace(stored, kind):
         def never(*_):
             raise AssertionError("a compiled network was run in evaluation")
 
+        encoder.compile(backend="eager")
+        assert encoder._compiled_call_impl is not None
         encoder._compiled_call_impl = never
     encoder.train()
     next(iter(encoder.children())).eval()  # a frozen layer stays as it is

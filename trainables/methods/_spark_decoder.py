@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from trainables.methods._sparse import MaskedBatchNorm2d, spread_mask, visible
+from trainables.methods._sparse_plan import Plan
 
 LEVELS = 5
 """Doublings from the encoder's stride of 32 back to pixels."""
@@ -19,24 +19,25 @@ class Densify(nn.Module):
 
     def __init__(self, channels: int, width: int, *, deepest: bool) -> None:
         super().__init__()
-        self.norm = MaskedBatchNorm2d(channels)
+        self.norm = nn.BatchNorm2d(channels)
         self.embedding = nn.Parameter(nn.init.trunc_normal_(torch.zeros(1, channels, 1, 1), std=0.02))
         if deepest:
             self.project = nn.Identity() if channels == width else nn.Conv2d(channels, width, 1)
         else:
             self.project = nn.Conv2d(channels, width, 3, padding=1)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        with visible(mask):
-            x = self.norm(x)
-        return self.project(torch.where(spread_mask(mask, x.shape), x, self.embedding.to(x.dtype)))
+    def forward(self, x: Tensor, plan: Plan) -> Tensor:
+        """x (T, C, p, p) -> (B, width, f * p, f * p)"""
+        x = plan.unpack(self.norm(x))
+        hidden = 1 - plan.keep(plan.patch(x), x)
+        return self.project(x + hidden * self.embedding.to(x.dtype))
 
 
 class Decoder(nn.Module):
     """The light U-Net: five blocks that double the side and halve the channels, fed at the first by the deepest map,
     then by each shallower one; a 1x1 convolution makes one pixel channel.
 
-    channels: the encoder's at strides 32, 16, 8, 4. forward: those maps and the mask (B, 1, f, f) -> (B, 1, 32f, 32f).
+    channels: the encoder's at strides 32, 16, 8, 4. forward: those maps, packed, and the plan -> (B, 1, 32f, 32f).
     """
 
     def __init__(self, channels: Sequence[int], width: int) -> None:
@@ -49,8 +50,8 @@ class Decoder(nn.Module):
         self.to_pixels = nn.Conv2d(widths[-1], 1, 1)
         self.apply(_initialise)
 
-    def forward(self, maps: Sequence[Tensor], mask: Tensor) -> Tensor:
-        dense = [make(x, mask) for make, x in zip(self.densify, maps, strict=True)]
+    def forward(self, maps: Sequence[Tensor], plan: Plan) -> Tensor:
+        dense = [make(x, plan) for make, x in zip(self.densify, maps, strict=True)]
         x = dense[0]
         for level, block in enumerate(self.blocks):
             x = block(x + dense[level] if 0 < level < len(dense) else x)

@@ -66,7 +66,7 @@ class Method(nn.Module):
         """The loss of a part of a step's batch; called once for each part that gradients are accumulated over."""
         raise NotImplementedError
 
-    def frozen(self, at: Moment) -> Iterable[nn.Parameter]:
+    def frozen(self, at: Moment) -> Iterable[Tensor]:
         """Parameters that this step leaves as they are."""
         return ()
 
@@ -76,7 +76,8 @@ class Method(nn.Module):
     def picture(self, images: Tensor, generator: Generator) -> Tensor | None:
         """What a look at the run may show: a grey picture (B, H, W) in [0, 1] of each image (B, 1, h, w); or nothing.
 
-        It leaves parameters, buffers and random states as they are.
+        A method that fills in what was hidden shows the image, what was left of it, and the image filled in, from left
+        to right. It leaves parameters, buffers and random states as they are.
         """
         return None
 

@@ -1,10 +1,10 @@
 """SparK (Tian et al. 2023, "Designing BERT for Convolutional Networks", arXiv 2301.03580): masked image modelling."""
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pydantic import Field
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 from torch.nn import functional
 
 from trainables import optim
@@ -12,20 +12,25 @@ from trainables import views as view
 from trainables.methods import register
 from trainables.methods._settings import Common, Recipe, Share
 from trainables.methods._spark_decoder import Decoder
-from trainables.methods._sparse import sparsify, spread_mask, visible
+from trainables.methods._sparse import SparseEncoder
+from trainables.methods._sparse_plan import PATCH, Plan, check_image_size, spread_mask
 from trainables.methods.base import Method, Output
 from trainables.schedules import Moment, cosine, warmup_cosine
 
-PATCH = 32
 EPSILON = 1e-6
 
 
 class Settings(Common):
-    """Defaults are the published ones; `warmup` is 40 of 1,600 epochs."""
+    """Defaults are the published ones; `warmup` is 40 of 1,600 epochs.
+
+    `form` is how the encoder is computed, with the same result: "packed" on visible patches alone, "dense" on whole
+    maps. A `decoder_width` of 256 is a lighter decoder, hence another model.
+    """
 
     published_epochs: int = Field(1600, ge=1)
     mask_ratio: float = Field(0.6, gt=0, lt=1)
     decoder_width: int = Field(768, ge=32, multiple_of=32)
+    form: Literal["packed", "dense"] = "packed"
     base_lr: float = Field(2e-4, gt=0, description="learning rate at a batch of 256")
     warmup: Share = Field(0.025, description="share of the budget")
     weight_decay: float = Field(0.04, ge=0)
@@ -39,12 +44,12 @@ class SparK(Method):
     """Hides 32x32 patches and learns to predict their normalised pixels from what is visible."""
 
     def __init__(self, backbone: Any, settings: Settings, **about: Any) -> None:
-        check_image_size(about["image_size"])
-        super().__init__(sparsify(backbone), settings, **about)
-        levels = [level["reduction"] for level in backbone.feature_info]
-        self.indices = [levels.index(stride) for stride in (4, 8, 16, 32)]
-        channels = [backbone.feature_info[index]["num_chs"] for index in reversed(self.indices)]
-        self.decoder = Decoder(channels, settings.decoder_width)
+        check_image_size("spark", about["image_size"])
+        super().__init__(backbone, settings, **about)
+        self.sparse = SparseEncoder(backbone, settings.form)
+        for parameter in self.sparse.unused:  # a head's, say: it goes out with the encoder as it came
+            parameter.requires_grad_(False)
+        self.decoder = Decoder(self.sparse.channels, settings.decoder_width)
         self.clip_norm = settings.clip
 
     def views(self, images: Tensor, generator: Generator) -> tuple[Tensor, ...]:
@@ -59,20 +64,30 @@ class SparK(Method):
         order = torch.rand(count, side**2, generator=generator).argsort(1)
         return (order < keep).view(count, 1, side, side)
 
-    def encode(self, images: Tensor, mask: Tensor) -> list[Tensor]:
-        """The maps at strides 32, 16, 8, 4; hidden positions are zero."""
-        with visible(mask):
-            maps = self.backbone.forward_intermediates(
-                images * spread_mask(mask, images.shape), indices=self.indices, intermediates_only=True
-            )
-        return maps[::-1]
-
     def forward(self, views: tuple[Tensor, ...], at: Moment) -> Output:
         images, mask = views
-        maps = self.encode(images, mask)
-        loss, trivial = reconstruction_loss(images, self.decoder(maps, mask), mask)
-        seen = maps[0].detach().sum((2, 3)) / spread_mask(mask, maps[0].shape).sum((2, 3))
-        return Output(loss, float(trivial), seen, views=1)
+        plan = Plan(mask)
+        maps = self.sparse(self.backbone, images, plan)
+        loss, trivial = reconstruction_loss(images, self.decoder(maps, plan), mask)
+        return Output(loss, float(trivial), plan.pool(maps[0].detach()), views=1)
+
+    @torch.no_grad()
+    def picture(self, images: Tensor, generator: Generator) -> Tensor:
+        """From left to right: the image, its visible patches, and these with the hidden ones as they were predicted.
+
+        A prediction is of normalised pixels; it is shown with the mean and deviation of the patch that it stands for.
+        """
+        was = self.training
+        whole = view.resize(images, self.image_size)
+        mask = self.mask(len(whole), generator).to(whole.device)
+        plan = Plan(mask)
+        guess = self.eval().decoder(self.sparse(self.backbone, whole, plan), plan).to(whole.dtype)
+        self.train(was)
+        patches = _patches(whole)
+        guess = _patches(guess) * (patches.var(-1, keepdim=True) + EPSILON).sqrt() + patches.mean(-1, keepdim=True)
+        made = functional.fold(guess.transpose(1, 2), whole.shape[-2:], PATCH, stride=PATCH)
+        keep = spread_mask(mask, self.image_size)
+        return torch.cat([whole, whole * keep, torch.where(keep, whole, made)], 3).squeeze(1)
 
     def optimizer(self) -> torch.optim.Optimizer:
         return optim.make("lamb", optim.parameter_groups(self), betas=(0.9, 0.95))
@@ -81,11 +96,6 @@ class SparK(Method):
         s, peak = self.settings, self.settings.base_lr * self.batch / 256
         rate = warmup_cosine(at.progress, peak=peak, warmup=s.warmup, first=0.005 * peak, last=0.001 * peak)
         return {"lr": rate, "weight_decay": cosine(at.progress, s.weight_decay, s.weight_decay_end)}
-
-
-def check_image_size(size: int) -> None:
-    if size % PATCH or size < 2 * PATCH:
-        raise ValueError(f"spark: image_size must be a multiple of {PATCH} and at least {2 * PATCH}, but it is {size}")
 
 
 def reconstruction_loss(images: Tensor, predicted: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -101,4 +111,4 @@ def reconstruction_loss(images: Tensor, predicted: Tensor, mask: Tensor) -> tupl
 
 def _patches(images: Tensor) -> Tensor:
     """(B, 1, 32f, 32f) -> (B, f * f, 1024), row by row."""
-    return nn.functional.unfold(images, PATCH, stride=PATCH).transpose(1, 2)
+    return functional.unfold(images, PATCH, stride=PATCH).transpose(1, 2)

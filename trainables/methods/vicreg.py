@@ -1,0 +1,81 @@
+"""VICReg: variance, invariance and covariance of two views' embeddings (Bardes et al. 2022, arXiv 2105.04906)."""
+
+import math
+from typing import Any
+
+import torch
+from pydantic import Field
+from torch import Generator, Tensor
+from torch.nn import functional
+
+from trainables import distributed, optim
+from trainables import views as view
+from trainables.methods import register
+from trainables.methods._heads import full, mlp
+from trainables.methods._settings import Common, Recipe, Share
+from trainables.methods.base import Method, Output
+from trainables.schedules import Moment, warmup_cosine
+
+EPSILON = 1e-4
+"""Added to variances, as published."""
+
+
+class Settings(Common):
+    """Defaults are the published ones; colours and solarisation, which CT has not, are left out."""
+
+    published_epochs: int = Field(1000, ge=1)
+    dim: int = Field(8192, ge=2, description="of all three layers of the expander")
+    invariance: float = Field(25.0, ge=0)
+    variance: float = Field(25.0, ge=0)
+    covariance: float = Field(1.0, ge=0)
+    base_lr: float = Field(0.2, gt=0, description="learning rate at a batch of 256")
+    warmup: Share = Field(0.01, description="share of the budget")
+    weight_decay: float = Field(1e-6, ge=0)
+    view: Recipe = Recipe(
+        crop_scale=(0.08, 1.0), horizontal_flip=0.5, brightness=0.4, contrast=0.4, blur_probability=1.0
+    )
+    second_view: Recipe = Recipe(
+        crop_scale=(0.08, 1.0), horizontal_flip=0.5, brightness=0.4, contrast=0.4, blur_probability=0.1
+    )
+
+
+@register
+class VICReg(Method):
+    """The trivial value is that of an encoder which maps all images to one point: only the variance term is left."""
+
+    def __init__(self, backbone: Any, settings: Settings, **about: Any) -> None:
+        super().__init__(backbone, settings, **about)
+        self.expander = mlp(backbone.num_features, *(settings.dim,) * 3)
+
+    def views(self, images: Tensor, generator: Generator) -> tuple[Tensor, ...]:
+        recipes, size = (self.settings.view, self.settings.second_view), self.image_size
+        return tuple(view.view(images, recipe, generator, size=size, window=self.window) for recipe in recipes)
+
+    def forward(self, views: tuple[Tensor, ...], at: Moment) -> Output:
+        s = self.settings
+        first, second = (full(self.expander(self.backbone(images))) for images in views)
+        everyone = [distributed.gather_trained(rows) for rows in (first, second)]
+        loss = s.invariance * functional.mse_loss(first, second)
+        loss = loss + s.variance * sum(hinge(rows) for rows in everyone) / 2
+        loss = loss + s.covariance * sum(redundancy(rows) for rows in everyone)
+        return Output(loss, s.variance * (1 - math.sqrt(EPSILON)), first.detach(), views=2)
+
+    def optimizer(self) -> torch.optim.Optimizer:
+        return optim.make("lars", optim.parameter_groups(self), momentum=0.9)
+
+    def schedule(self, at: Moment) -> dict[str, float]:
+        s, peak = self.settings, self.settings.base_lr * self.batch / 256
+        rate = warmup_cosine(at.progress, peak=peak, warmup=s.warmup, last=0.01 * peak)
+        return {"lr": rate, "weight_decay": s.weight_decay}
+
+
+def hinge(rows: Tensor) -> Tensor:
+    """By how much the deviations of the dimensions of (B, D) fall short of 1, on average (equation 1)."""
+    return functional.relu(1 - (rows.var(0) + EPSILON).sqrt()).mean()
+
+
+def redundancy(rows: Tensor) -> Tensor:
+    """Squared covariances between different dimensions of (B, D), summed, over D (equations 3 and 4)."""
+    centred = rows - rows.mean(0)
+    covariance = centred.T @ centred / (len(rows) - 1)
+    return (covariance.square().sum() - covariance.diagonal().square().sum()) / rows.shape[1]
