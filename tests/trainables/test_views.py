@@ -1,10 +1,13 @@
 """Each view does what it says and depends on nothing but images and generator."""
 
+import math
+
 import pytest
 import torch
 from torch.nn import functional
 
 from trainables import views
+from trainables.methods._settings import Recipe
 
 
 @pytest.fixture
@@ -89,3 +92,91 @@ def test_noise_has_the_variance_asked_for():
     grey = torch.full((4, 1, 200, 200), 0.5)
     noisy = views.noise(grey, generator(), variance=(1e-4, 1e-4), probability=1.0)
     torch.testing.assert_close((noisy - grey).var((1, 2, 3)), torch.full((4,), 1e-4), rtol=0.05, atol=0)
+
+
+EVERYTHING = Recipe(
+    rotation=180,
+    rotation_probability=1,
+    crop_scale=(0.2, 0.6),
+    horizontal_flip=0.5,
+    vertical_flip=0.5,
+    shift=100,
+    brightness=0.4,
+    contrast=0.4,
+    jitter_probability=1,
+    blur_probability=1,
+    noise_probability=1,
+)
+WINDOW = (-1000.0, 1000.0)
+
+
+def test_a_view_takes_the_steps_of_its_recipe_in_order(images):
+    r, g = EVERYTHING, generator()
+    by_hand = views.rotate(images, g, degrees=180, probability=1)
+    by_hand = views.random_resized_crop(by_hand, g, size=32, scale=r.crop_scale, ratio=r.crop_ratio)
+    by_hand = views.flip(by_hand, g, horizontal=0.5, vertical=0.5)
+    by_hand = views.shift(by_hand, g, largest=100 / 2000)
+    by_hand = views.jitter(by_hand, g, brightness=0.4, contrast=0.4, probability=1)
+    by_hand = views.blur(by_hand, g, sigma=tuple(bound * 32 / 224 for bound in r.blur_sigma), probability=1)
+    by_hand = views.noise(by_hand, g, variance=r.noise_variance, probability=1)
+    made = views.view(images, r, generator(), size=32, window=WINDOW)
+    torch.testing.assert_close(made, by_hand, atol=1e-5, rtol=0)
+
+
+def test_equal_generators_give_equal_views_and_others_give_others(images):
+    make = [views.view(images, EVERYTHING, generator(seed), size=32, window=WINDOW) for seed in (0, 0, 1)]
+    assert torch.equal(make[0], make[1])
+    assert ((make[0] - make[2]).abs().amax((1, 2, 3)) > 1e-3).all(), "every image has a view of its own"
+
+
+def test_an_empty_recipe_only_resizes(images):
+    made = views.view(images, Recipe(crop_ratio=(1, 1)), generator(), size=24, window=WINDOW)
+    resized = functional.interpolate(images, size=(24, 24), mode="bilinear", antialias=True)
+    torch.testing.assert_close(made, resized, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("width", [2000.0, 400.0])
+def test_a_shift_is_in_hounsfield_units(width):
+    grey = torch.full((64, 1, 4, 4), 0.5)
+    moved = views.view(grey, Recipe(shift=100), generator(), size=4, window=(-100.0, width - 100)) - grey
+    largest = 100 / width
+    assert 0.8 * largest < moved.max() <= largest + 1e-6 and -largest - 1e-6 <= moved.min() < -0.8 * largest
+    assert (moved.amax((1, 2, 3)) - moved.amin((1, 2, 3))).max() < 1e-6, "all of an image moves alike"
+
+
+STEPS = {
+    "rotation": {"rotation": 180, "rotation_probability": 1},
+    "crop": {"crop_scale": (0.2, 0.5)},
+    "flips": {"horizontal_flip": 0.5, "vertical_flip": 0.5},
+    "shift": {"shift": 1000},
+    "jitter": {"brightness": 1, "contrast": 1, "jitter_probability": 1},
+    "blur": {"blur_probability": 1, "blur_sigma": (2, 30)},
+    "noise": {"noise_probability": 1, "noise_variance": (1, 1)},
+}
+
+
+@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+def test_each_step_changes_views_and_leaves_them_between_black_and_white(step, images):
+    extreme = images.round()
+    made = views.view(extreme, Recipe(**step), generator(), size=40, window=WINDOW)
+    assert made.min() >= -1e-6 and made.max() <= 1 + 1e-6
+    assert (made - extreme).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("degrees", [0.0, 30.0, 180.0])
+def test_turning_what_the_crop_keeps_is_turning_all_and_cropping(images, degrees):
+    angles, boxes = torch.linspace(-1, 1, 8) * math.radians(degrees), torch.tensor([[3, 5, 30, 20]] * 8)
+    mirrored = torch.tensor([[True, False] * 4, [False, True] * 4])
+    cut = views._cut(images.double(), angles, boxes, mirrored, 24)
+    whole = views._rotate(images.double(), angles)[..., 3:33, 5:25]
+    whole = functional.interpolate(whole, size=(24, 24), mode="bilinear", antialias=True)
+    for number, image in enumerate(whole):
+        torch.testing.assert_close(cut[number], image.flip(-1 if number % 2 == 0 else -2), atol=1e-9, rtol=0)
+
+
+def test_rotation_equals_sampling_at_turned_places(images):
+    angles = torch.linspace(-3, 3, 8, dtype=torch.float64)
+    matrices = torch.stack([angles.cos(), -angles.sin(), 0 * angles, angles.sin(), angles.cos(), 0 * angles], 1)
+    grid = functional.affine_grid(matrices.view(8, 2, 3), [8, 1, 40, 40], align_corners=False)
+    sampled = functional.grid_sample(images.double(), grid, align_corners=False)
+    torch.testing.assert_close(views._rotate(images.double(), angles), sampled, atol=1e-9, rtol=0)
