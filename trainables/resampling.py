@@ -57,14 +57,18 @@ def dense(taps: Taps, start: Tensor, source: int) -> Tensor:
 def along_both(images: Iterable[Tensor], rows: Taps, columns: Taps) -> Tensor:
     """(B, 1, N, M) of B images (H, W), which may differ in size, on the CPU."""
     made = torch.empty(len(rows[0]), 1, rows[0].shape[1], columns[0].shape[1], dtype=rows[1].dtype)
-    for out, image, high, wide in zip(made.numpy(), images, _sparse(rows), _sparse(columns), strict=True):
-        out[0] = (wide @ np.ascontiguousarray((high @ image.numpy()).T)).T  # both products run along memory
+    for out, image, high, wide in zip(made.numpy(), images, _each(rows), _each(columns), strict=True):
+        halfway = _sparse(*high, image.shape[0]) @ image.numpy()
+        out[0] = (_sparse(*wide, image.shape[1]) @ np.ascontiguousarray(halfway.T)).T  # both run along memory
     return made
 
 
-def _sparse(taps: Taps) -> Iterable[csr_array]:
+def _each(taps: Taps) -> Iterable[tuple[np.ndarray, np.ndarray]]:
     at, weights = (part.contiguous().numpy() for part in taps)
-    count, taken = at.shape[1:]
+    return zip(at, weights, strict=True)
+
+
+def _sparse(at: np.ndarray, weights: np.ndarray, source: int) -> csr_array:
+    count, taken = at.shape
     ends = np.arange(0, count * taken + 1, taken, dtype=np.int32)
-    for places, values in zip(at, weights, strict=True):
-        yield csr_array((values.ravel(), places.ravel(), ends), shape=(count, int(places.max()) + 1))
+    return csr_array((weights.ravel(), at.ravel(), ends), shape=(count, source))
