@@ -30,3 +30,26 @@ def test_norms_and_biases_are_spared_and_frozen_weights_left_out(name):
 def test_everything_can_be_decayed_alike():
     (group,) = optim.parameter_groups(network(), decay_all=True)
     assert group["decay"] and len(group["params"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [
+        ("sgd", lambda groups: torch.optim.SGD(groups, lr=0.0, momentum=0.9)),
+        ("adam", lambda groups: torch.optim.Adam(groups, lr=0.0)),
+        ("adamw", lambda groups: torch.optim.AdamW(groups, lr=0.0)),
+    ],
+)
+def test_fused_steps_are_the_plain_ones(name, plain):
+    ours, theirs = (network().double() for _ in range(2))
+    theirs.load_state_dict(ours.state_dict())
+    nets = {ours: optim.make(name, optim.parameter_groups(ours)), theirs: plain(optim.parameter_groups(theirs))}
+    for rate in (0.1, 0.05, 0.01, 0.0):
+        images = torch.rand(2, 1, 8, 8, dtype=torch.float64)
+        for net, optimizer in nets.items():
+            optim.apply(optimizer, {"lr": rate, "weight_decay": 0.3})
+            optimizer.zero_grad()
+            net(images).square().sum().backward()
+            optimizer.step()
+    for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(mine, other, atol=1e-12, rtol=0)
