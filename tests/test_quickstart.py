@@ -22,7 +22,7 @@ SMALL = [
     "tasks.finding.phantom.labelled_patients=60",
     "adaptations={linear: {sizes: {share: [0.5, 1.0]}, draws: 2, trials: 3, finals: 1}}",
 ]
-TIMES = ["seconds", "device_seconds", "started_at", "ended_at", "at"]
+MEASURED = ["seconds", "device_seconds", "peak_memory", "started_at", "ended_at", "at"]
 
 
 def command(results: Path) -> list[str]:
@@ -51,7 +51,7 @@ def kill_at_first_checkpoint(results: Path) -> int:
 
 
 def what_was_done(root: Path, table: str) -> pl.DataFrame:
-    return frame(str(root), table).drop(TIMES, strict=False).sort(pl.all().exclude("labels", "p"))
+    return frame(str(root), table).drop(MEASURED, strict=False).sort(pl.all().exclude("labels", "p"))
 
 
 @pytest.mark.timeout(900)
