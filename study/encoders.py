@@ -82,7 +82,8 @@ class Encoders:
         """All that shapes the weights, as plain values; its digest is the encoder's fingerprint."""
         study = self.study
         recipe: dict[str, Any] = {"initialisation": encoder.initialisation, "backbone": study.backbone}
-        recipe["seed"] = keys.seed(keys.key(self.plan.identity, {"encoder": encoder.name}, "pretraining", None))
+        position = {"pretrain_seed": encoder.pretrain_seed}  # all methods of a seed begin with the same random weights
+        recipe["seed"] = keys.seed(keys.key(self.plan.identity, position, "pretraining", None))
         if encoder.initialisation in study.weights:
             recipe["file"] = hashlib.sha256(study.weights[encoder.initialisation].read_bytes()).hexdigest()
         if encoder.pretrained_here:

@@ -1,5 +1,6 @@
 """The whole way on the phantom, once undisturbed and once killed in pre-training and in the final runs."""
 
+import json
 import os
 import signal
 import subprocess
@@ -22,7 +23,7 @@ SMALL = [
     "tasks.finding.phantom.labelled_patients=60",
     "adaptations={linear: {sizes: {share: [0.5, 1.0]}, draws: 2, trials: 3, finals: 1}}",
 ]
-TIMES = ["seconds", "device_seconds", "started_at", "ended_at", "at"]
+MEASURED = ["seconds", "device_seconds", "peak_memory", "started_at", "ended_at", "at"]
 
 
 def command(results: Path) -> list[str]:
@@ -51,7 +52,7 @@ def kill_at_first_checkpoint(results: Path) -> int:
 
 
 def what_was_done(root: Path, table: str) -> pl.DataFrame:
-    return frame(str(root), table).drop(TIMES, strict=False).sort(pl.all().exclude("labels", "p"))
+    return frame(str(root), table).drop(MEASURED, strict=False).sort(pl.all().exclude("labels", "p"))
 
 
 @pytest.mark.timeout(900)
@@ -68,8 +69,14 @@ def test_killed_in_two_stages_equals_undisturbed(tmp_path):
     for table in ("pretraining", "trials", "finals", "curves", "scores", "predictions"):
         whole, again = (what_was_done(folder / "quickstart", table) for folder in (tmp_path / "whole", killed))
         assert whole.height > 0 and whole.equals(again), table
-    encoder = Path("quickstart/encoders/spark-0.safetensors")
-    assert (tmp_path / "whole" / encoder).read_bytes() == (killed / encoder).read_bytes()
+    encoders = [folder / "quickstart" / "encoders" for folder in (tmp_path / "whole", killed)]
+    for made in ("spark-0.safetensors", "spark-0.png"):
+        assert (encoders[0] / made).read_bytes() == (encoders[1] / made).read_bytes()
+    seeds = {
+        name: json.loads((encoders[0] / f"{name}-0.json").read_text())["recipe"]["seed"]
+        for name in ("scratch", "spark")
+    }
+    assert seeds["scratch"] == seeds["spark"], "pre-training begins with the weights of the untrained encoder"
 
 
 def kill_twice(killed: Path) -> None:

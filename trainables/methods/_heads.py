@@ -2,8 +2,7 @@
 
 from itertools import pairwise
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 
 def mlp(*widths: int, last_norm: bool = False) -> nn.Sequential:
@@ -19,8 +18,3 @@ def mlp(*widths: int, last_norm: bool = False) -> nn.Sequential:
         layers += [nn.BatchNorm1d(outputs)] * normed
         layers += [nn.ReLU(inplace=True)] * (not last)
     return nn.Sequential(*layers)
-
-
-def full(rows: Tensor) -> Tensor:
-    """At least float32, under autocast too: losses are no place for 16 bits."""
-    return rows if rows.dtype == torch.float64 else rows.float()

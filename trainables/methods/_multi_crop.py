@@ -9,6 +9,7 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from trainables import views as view
+from trainables.methods._precision import full_precision
 
 LARGE = 2
 
@@ -33,11 +34,12 @@ def each(network: Callable[[Tensor], Tensor], views: Sequence[Tensor], *, togeth
     return [rows for group in groups for rows in network(torch.cat(group)).chunk(len(group))]
 
 
-def across_views(scores: Sequence[Tensor], aims: Sequence[Tensor], temperature: float) -> Tensor:
+@full_precision
+def across_views(scores: list[Tensor], aims: list[Tensor], temperature: float) -> Tensor:
     """Mean cross-entropy of what one large view gives under the scores of another view, over all such pairs.
 
     scores: (B, K) of each view. aims: (B, K), rows of sum 1, of each large view.
     """
     logs = [functional.log_softmax(rows / temperature, dim=1) for rows in scores]
     pairs = [(aim, log) for number, aim in enumerate(aims) for other, log in enumerate(logs) if other != number]
-    return torch.stack([-(aim.to(log.dtype) * log).sum(1).mean() for aim, log in pairs]).mean()
+    return torch.stack([-(aim * log).sum(1).mean() for aim, log in pairs]).mean()

@@ -10,7 +10,8 @@ from torch import Generator, Tensor
 from trainables import distributed, optim
 from trainables import views as view
 from trainables.methods import register
-from trainables.methods._heads import full, mlp
+from trainables.methods._heads import mlp
+from trainables.methods._precision import full_precision
 from trainables.methods._settings import Common, Recipe, Share
 from trainables.methods.base import Method, Output
 from trainables.schedules import Moment, warmup_cosine
@@ -50,7 +51,7 @@ class BarlowTwins(Method):
         return tuple(view.view(images, recipe, generator, size=size, window=self.window) for recipe in recipes)
 
     def forward(self, views: tuple[Tensor, ...], at: Moment) -> Output:
-        first, second = (full(self.projector(self.backbone(images))) for images in views)
+        first, second = (self.projector(self.backbone(images)) for images in views)
         loss = decorrelation(first, second, self.settings.redundancy)
         return Output(loss, float(self.settings.dim), first.detach(), views=2)
 
@@ -64,6 +65,7 @@ class BarlowTwins(Method):
         return {"lr": rate, "weight_decay": s.weight_decay}
 
 
+@full_precision
 def decorrelation(first: Tensor, second: Tensor, redundancy: float) -> Tensor:
     """Squared distance of the correlations (D, D) of rows (B, D) from the identity; `redundancy` weighs the rest.
 

@@ -10,8 +10,9 @@ from torch.nn import functional
 from trainables import optim
 from trainables import views as view
 from trainables.methods import register
-from trainables.methods._heads import full, mlp
+from trainables.methods._heads import mlp
 from trainables.methods._momentum import follow, follower
+from trainables.methods._precision import full_precision
 from trainables.methods._settings import Common, Recipe, Share
 from trainables.methods.base import Method, Output
 from trainables.schedules import Moment, cosine, warmup_cosine
@@ -82,6 +83,7 @@ class BYOL(Method):
         return {"lr": rate, "weight_decay": s.weight_decay, "momentum": self._momentum(at)}
 
 
+@full_precision
 def distance(predictions: Tensor, targets: Tensor) -> Tensor:
     """Mean squared distance of rows (B, D) brought to length 1: 2 - 2 cos."""
-    return 2 - 2 * functional.cosine_similarity(full(predictions), full(targets)).mean()
+    return 2 - 2 * functional.cosine_similarity(predictions, targets).mean()

@@ -11,9 +11,9 @@ from torch.nn import functional
 
 from trainables import distributed, optim
 from trainables.methods import register
-from trainables.methods._heads import full
 from trainables.methods._momentum import follow, follower
 from trainables.methods._multi_crop import LARGE, across_views, crops, each
+from trainables.methods._precision import full_precision, unit_length
 from trainables.methods._settings import Common, Recipe, Share
 from trainables.methods.base import Method, Output
 from trainables.schedules import Moment, cosine, warmup_cosine, warmup_linear
@@ -67,8 +67,7 @@ class Head(nn.Module):
                     nn.init.zeros_(layer.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        rows = functional.normalize(full(self.layers(x)), dim=1)
-        return functional.linear(rows, functional.normalize(self.last.weight, dim=1))
+        return _similarities(unit_length(self.layers(x)), unit_length(self.last.weight))
 
 
 @register
@@ -130,3 +129,6 @@ class DINO(Method):
             "momentum": self._momentum(at),
             "teacher_temperature": self._temperature(at),
         }
+
+
+_similarities = full_precision(functional.linear)

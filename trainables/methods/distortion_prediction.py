@@ -12,7 +12,6 @@ from torch.nn import functional
 from trainables import disruptions, optim
 from trainables import views as view
 from trainables.methods import register
-from trainables.methods._heads import full
 from trainables.methods._settings import Common, Recipe, Share
 from trainables.methods.base import Method, Output
 from trainables.schedules import Moment, warmup_cosine
@@ -55,7 +54,7 @@ class DistortionPrediction(Method):
     def forward(self, views: tuple[Tensor, ...], at: Moment) -> Output:
         images, which = views
         features = self.backbone(images)
-        loss = functional.cross_entropy(full(self.head(features)), which)
+        loss = functional.cross_entropy(self.head(features), which)
         return Output(loss, math.log(len(DISTORTIONS)), features.detach(), views=1)
 
     def optimizer(self) -> torch.optim.Optimizer:

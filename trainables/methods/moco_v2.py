@@ -12,6 +12,7 @@ from trainables import distributed, optim
 from trainables import views as view
 from trainables.methods import register
 from trainables.methods._momentum import follow, follower
+from trainables.methods._precision import full_precision, unit_length
 from trainables.methods._settings import Common, Recipe, Share
 from trainables.methods.base import Method, Output
 from trainables.schedules import Moment, warmup_cosine
@@ -96,7 +97,7 @@ class MoCoV2(Method):
                 f"pretraining.methods.moco_v2.bn_splits: {splits} does not divide the batch of {len(images)} a worker"
             )
         features = torch.cat([backbone(part) for part in images.chunk(splits)])
-        return functional.normalize(head(features).to(self.queue.dtype), dim=1)  # full precision under autocast
+        return unit_length(head(features))
 
     @torch.no_grad()
     def after_step(self, at: Moment) -> None:
@@ -118,6 +119,7 @@ class MoCoV2(Method):
         return {"lr": rate, "weight_decay": s.weight_decay}
 
 
+@full_precision
 def info_nce(queries: Tensor, keys: Tensor, negatives: Tensor, temperature: float) -> Tensor:
     """Mean cross-entropy of finding each query's key (B, D) among it and the negatives (K, D), all of length 1."""
     positive = (queries * keys).sum(1, keepdim=True)

@@ -11,8 +11,9 @@ from torch.nn import functional
 from trainables import distributed, optim
 from trainables import views as view
 from trainables.methods import register
-from trainables.methods._heads import full, mlp
+from trainables.methods._heads import mlp
 from trainables.methods._multi_crop import each
+from trainables.methods._precision import full_precision, unit_length
 from trainables.methods._settings import Common, Recipe, Share
 from trainables.methods.base import Method, Output
 from trainables.schedules import Moment, warmup_cosine
@@ -47,7 +48,7 @@ class SimCLR(Method):
 
     def forward(self, views: tuple[Tensor, ...], at: Moment) -> Output:
         rows = each(lambda images: self.head(self.backbone(images)), views, together=self.settings.together)
-        first, second = (functional.normalize(full(row), dim=1) for row in rows)
+        first, second = (unit_length(row) for row in rows)
         loss = nt_xent(first, second, self.settings.temperature)
         others = 2 * len(first) * distributed.world_size() - 1
         return Output(loss, math.log(others), first.detach(), views=2)
@@ -60,6 +61,7 @@ class SimCLR(Method):
         return {"lr": warmup_cosine(at.progress, peak=peak, warmup=s.warmup), "weight_decay": s.weight_decay}
 
 
+@full_precision
 def nt_xent(first: Tensor, second: Tensor, temperature: float) -> Tensor:
     """Mean cross-entropy of finding a view's partner among all other views of all ranks (equation 1).
 

@@ -11,8 +11,9 @@ from torch.nn import functional
 
 from trainables import distributed, optim
 from trainables.methods import register
-from trainables.methods._heads import full, mlp
+from trainables.methods._heads import mlp
 from trainables.methods._multi_crop import LARGE, across_views, crops, each
+from trainables.methods._precision import full_precision, unit_length
 from trainables.methods._settings import Common, Recipe, Share
 from trainables.methods._sinkhorn import sinkhorn
 from trainables.methods.base import Method, Output
@@ -65,8 +66,8 @@ class SwAV(Method):
     def forward(self, views: tuple[Tensor, ...], at: Moment) -> Output:
         s, weight = self.settings, self.prototypes.weight
         rows = each(self._embed, views, together=s.together)
-        units = [functional.normalize(full(row), dim=1) for row in rows]
-        scores = [functional.linear(unit, weight) for unit in units]
+        units = [unit_length(row) for row in rows]
+        scores = [_similarities(unit, weight) for unit in units]
         codes = [self._codes(scores[number], number, at) for number in range(LARGE)]
         loss = across_views(scores, codes, s.temperature)
         if s.queue:
@@ -81,7 +82,7 @@ class SwAV(Method):
         """(B, K) for the rows of this rank."""
         s, everywhere = self.settings, distributed.gather(scores)
         if s.queue and int(self.filled) == s.queue and at.progress >= s.queue_from:
-            everywhere = torch.cat([everywhere, functional.linear(self.queue[number], self.prototypes.weight)])
+            everywhere = torch.cat([everywhere, _similarities(self.queue[number], self.prototypes.weight)])
         first = distributed.rank() * len(scores)
         return sinkhorn(everywhere, epsilon=s.epsilon, iterations=s.iterations)[first : first + len(scores)]
 
@@ -109,3 +110,6 @@ class SwAV(Method):
         s, peak = self.settings, self.settings.base_lr * self.batch / 256
         rate = warmup_cosine(at.progress, peak=peak, warmup=s.warmup, last=0.001 * peak)
         return {"lr": rate, "weight_decay": s.weight_decay, "prototypes_frozen": float(at.step < s.freeze_prototypes)}
+
+
+_similarities = full_precision(functional.linear)

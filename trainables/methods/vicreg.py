@@ -11,7 +11,8 @@ from torch.nn import functional
 from trainables import distributed, optim
 from trainables import views as view
 from trainables.methods import register
-from trainables.methods._heads import full, mlp
+from trainables.methods._heads import mlp
+from trainables.methods._precision import full_precision
 from trainables.methods._settings import Common, Recipe, Share
 from trainables.methods.base import Method, Output
 from trainables.schedules import Moment, warmup_cosine
@@ -53,11 +54,8 @@ class VICReg(Method):
 
     def forward(self, views: tuple[Tensor, ...], at: Moment) -> Output:
         s = self.settings
-        first, second = (full(self.expander(self.backbone(images))) for images in views)
-        everyone = [distributed.gather_trained(rows) for rows in (first, second)]
-        loss = s.invariance * functional.mse_loss(first, second)
-        loss = loss + s.variance * sum(hinge(rows) for rows in everyone) / 2
-        loss = loss + s.covariance * sum(redundancy(rows) for rows in everyone)
+        first, second = (self.expander(self.backbone(images)) for images in views)
+        loss = regularised_distance(first, second, (s.invariance, s.variance, s.covariance))
         return Output(loss, s.variance * (1 - math.sqrt(EPSILON)), first.detach(), views=2)
 
     def optimizer(self) -> torch.optim.Optimizer:
@@ -67,6 +65,19 @@ class VICReg(Method):
         s, peak = self.settings, self.settings.base_lr * self.batch / 256
         rate = warmup_cosine(at.progress, peak=peak, warmup=s.warmup, last=0.01 * peak)
         return {"lr": rate, "weight_decay": s.weight_decay}
+
+
+@full_precision
+def regularised_distance(first: Tensor, second: Tensor, weights: tuple[float, float, float]) -> Tensor:
+    """Invariance, variance and covariance of rows (B, D), weighed and added (equation 6); the last two over all ranks.
+
+    Of the views' variance terms the mean counts, of their covariance terms the sum, as in the authors' code.
+    """
+    invariance, variance, covariance = weights
+    everyone = [distributed.gather_trained(rows) for rows in (first, second)]
+    loss = invariance * functional.mse_loss(first, second)
+    loss = loss + variance * sum(hinge(rows) for rows in everyone) / 2
+    return loss + covariance * sum(redundancy(rows) for rows in everyone)
 
 
 def hinge(rows: Tensor) -> Tensor:
