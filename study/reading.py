@@ -198,7 +198,7 @@ def _absolute(study: Study, folder: Path) -> Study:
         return None if path is None else (base / path.expanduser()).resolve()
 
     tasks = {
-        name: task.model_copy(update={"images": at(task.images), "labels": at(task.labels)})
+        name: task.model_copy(update={"images": at(task.images), "labels": at(task.labels), "npz": at(task.npz)})
         for name, task in study.tasks.items()
     }
     corpus = study.corpus.model_copy(update={"dicom": [at(path) for path in study.corpus.dicom]})
