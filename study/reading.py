@@ -202,5 +202,7 @@ def _absolute(study: Study, folder: Path) -> Study:
         for name, task in study.tasks.items()
     }
     corpus = study.corpus.model_copy(update={"dicom": [at(path) for path in study.corpus.dicom]})
-    weights = {name: at(path) for name, path in study.weights.items()}
+    weights = {
+        name: given if given.startswith("timm:") else str(at(Path(given))) for name, given in study.weights.items()
+    }
     return study.model_copy(update={"tasks": tasks, "corpus": corpus, "weights": weights})

@@ -231,7 +231,11 @@ class Resources(Strict):
 
 
 class Study(Strict):
-    """One study file, resolved."""
+    """One study file, resolved.
+
+    `weights`: files by the name of their initialisation, or `timm:<name>.<tag>`, which timm downloads (`timm:` alone:
+    what it gives the backbone by default).
+    """
 
     name: Name
     seed: int = 0
@@ -242,7 +246,7 @@ class Study(Strict):
     corpus: Corpus = Corpus()
     tasks: Annotated[dict[Name, Task], Field(min_length=1)]
     pretraining: Pretraining = Pretraining()
-    weights: dict[Name, Path] = {}
+    weights: dict[Name, str] = {}
     initialisations: list[str] | None = None
     adaptations: Annotated[dict[str, Adaptation], Field(min_length=1)]
     selection: Selection = Selection()
