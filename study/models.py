@@ -7,9 +7,14 @@ from pathlib import Path
 from study.errors import InputRefused, SurroundingsFailed, last_line
 from study.spec import Study
 
+TIMM = "timm:"
 
-def check_models(study: Study) -> None:
-    """Refuse a backbone, a method's settings or a weights file that cannot work, before anything is computed."""
+
+def check_models(study: Study, root: Path) -> None:
+    """Refuse a backbone, a method's settings or a weights file that cannot work, before anything is computed.
+
+    What timm has to download is fetched now, unless the study's folder `root` has the encoder made of it already.
+    """
     import torch
 
     from trainables import backbones, methods, weights
@@ -28,6 +33,8 @@ def check_models(study: Study) -> None:
         except ValueError as error:
             raise InputRefused(f"pretraining.methods.{name}: {last_line(error)}") from None
     for name, source in study.weights.items():
+        if source.startswith(TIMM) and (root / "encoders" / f"{name}-0.json").exists():
+            continue
         try:
             weights.load(source, study.backbone)
         except ValueError as error:
@@ -63,4 +70,4 @@ def convert_weights(backbone: str, source: str, path: Path, say: Callable[[str],
 
 def weights_identity(source: str) -> str:
     """The digest of a weights file's bytes; a name that timm downloads stands for itself."""
-    return source if source.startswith("timm:") else hashlib.sha256(Path(source).read_bytes()).hexdigest()
+    return source if source.startswith(TIMM) else hashlib.sha256(Path(source).read_bytes()).hexdigest()

@@ -16,9 +16,9 @@ from trainables import backbones, checkpoints, weights
 
 @pytest.fixture(scope="module")
 def donor():
-    """Three-channel ResNet-18 with a head and with statistics of its own, as published ones are."""
+    """A small three-channel ResNet with a head and with statistics of its own, as published ones are."""
     torch.manual_seed(0)
-    network = timm.create_model("resnet18", num_classes=5).double().eval()
+    network = timm.create_model("test_resnet", num_classes=5).double().eval()
     with torch.no_grad():
         for name, tensor in network.state_dict().items():
             if name.endswith(("running_mean", "running_var", "bn2.weight")):
@@ -47,7 +47,7 @@ FORMATS = {
         "student": prefixed("module.backbone.", own),
         "teacher": prefixed("module.backbone.", headless(own)) | prefixed("module.", other("head.mlp.0.weight")),
     },
-    "SparK released": lambda own: {"arch": "resnet18", "module": headless(own)},
+    "SparK released": lambda own: {"arch": "small", "module": headless(own)},
     "SparK checkpoint": lambda own: {
         "epoch": 1599,
         "module": prefixed("sparse_encoder.sp_cnn.", headless(own))
@@ -74,32 +74,37 @@ FORMATS = {
 @pytest.mark.parametrize("format", FORMATS)
 def test_every_format_gives_the_same_encoder(format, donor, tmp_path):
     torch.save(FORMATS[format](donor.state_dict()), tmp_path / "w.ckpt")
-    tensors, _ = weights.fit(weights.read(tmp_path / "w.ckpt"), "resnet18")
+    tensors, _ = weights.fit(weights.read(tmp_path / "w.ckpt"), "test_resnet")
     own = donor.state_dict()
     assert tensors.keys() == headless(own).keys()
-    assert all(torch.equal(tensors[name], own[name]) for name in tensors if name != "conv1.weight")
-    module, _ = weights.load(tmp_path / "w.ckpt", "resnet18")
-    assert torch.equal(module.state_dict()["conv1.weight"], own["conv1.weight"].sum(1, keepdim=True).float())
+    assert all(torch.equal(tensors[name], own[name]) for name in tensors if name != "conv1.0.weight")
+    module, _ = weights.load(tmp_path / "w.ckpt", "test_resnet")
+    assert torch.equal(module.state_dict()["conv1.0.weight"], own["conv1.0.weight"].sum(1, keepdim=True).float())
 
 
 def test_what_is_dropped_and_done_is_said(donor, tmp_path):
     torch.save(FORMATS["SwAV"](donor.state_dict()), tmp_path / "swav.ckpt")
-    said = "\n".join(weights.load(tmp_path / "swav.ckpt", "resnet18")[1])
-    for words in ("SwAV", "projection_head.* (1 tensors), prototypes.* (1 tensors)", "sums conv1.weight over its 3"):
+    said = "\n".join(weights.load(tmp_path / "swav.ckpt", "test_resnet")[1])
+    for words in ("SwAV", "projection_head.* (1 tensors), prototypes.* (1 tensors)", "sums conv1.0.weight over its 3"):
         assert words in said
     torch.save(FORMATS["MoCo"](donor.state_dict()), tmp_path / "moco.ckpt")
-    said = "\n".join(weights.load(tmp_path / "moco.ckpt", "resnet18")[1])
-    assert "encoder_k.* (122 tensors), queue, queue_ptr, val_queue" in said
+    said = "\n".join(weights.load(tmp_path / "moco.ckpt", "test_resnet")[1])
+    assert "encoder_k.* (92 tensors), queue, queue_ptr, val_queue" in said
 
 
 def test_grey_images_give_the_output_of_three_equal_channels(donor, tmp_path):
     torch.save(donor.state_dict(), tmp_path / "w.pth")
-    folded = backbones.build("resnet18").double().eval()
-    folded.load_state_dict(weights.fit(weights.read(tmp_path / "w.pth"), "resnet18")[0], strict=True)
+    folded = backbones.build("test_resnet").double().eval()
+    folded.load_state_dict(weights.fit(weights.read(tmp_path / "w.pth"), "test_resnet")[0], strict=True)
     grey = torch.randn(2, 1, 64, 64, dtype=torch.float64)
     with torch.no_grad():
         colour = donor.forward_head(donor.forward_features(grey.expand(-1, 3, -1, -1)), pre_logits=True)
         torch.testing.assert_close(folded(grey), colour, rtol=1e-12, atol=1e-12)
+
+
+def test_torchvisions_resnets_have_timms_names(tmp_path):
+    torch.save(torchvision.models.resnet18(num_classes=2).state_dict(), tmp_path / "w.pth")
+    assert weights.fitting(weights.read(tmp_path / "w.pth")) == ["resnet18"]
 
 
 def test_torchvisions_convnext_is_timms(tmp_path):
@@ -143,8 +148,8 @@ def test_the_official_convnext_is_timms(tmp_path):
 def test_counters_that_old_files_lack_begin_at_zero(donor, tmp_path):
     old = {name: tensor for name, tensor in donor.state_dict().items() if not name.endswith("num_batches_tracked")}
     save_file(old, tmp_path / "w.bin")
-    tensors, said = weights.fit(weights.read(tmp_path / "w.bin"), "resnet18")
-    assert tensors["bn1.num_batches_tracked"] == 0 and any("sets 20 num_batches_tracked" in line for line in said)
+    tensors, said = weights.fit(weights.read(tmp_path / "w.bin"), "test_resnet")
+    assert tensors["bn1.num_batches_tracked"] == 0 and any("sets 15 num_batches_tracked" in line for line in said)
 
 
 class AttributeDict(dict):
@@ -168,7 +173,7 @@ def test_a_trainers_own_classes_are_stepped_over(donor, tmp_path, zipped):
     torch.save(content, tmp_path / "w.ckpt", _use_new_zipfile_serialization=zipped)
     known = set(torch.serialization.get_safe_globals())
     read = weights.read(tmp_path / "w.ckpt")
-    assert weights.fitting(read) == ["resnet18"]
+    assert weights.fitting(read) == ["test_resnet"]
     assert "argparse.Namespace" in read.said[0] and "AttributeDict" in read.said[0]
     assert set(torch.serialization.get_safe_globals()) == known, "what stood in must be forgotten"
 
@@ -190,7 +195,7 @@ def test_nothing_in_a_file_is_run(donor, tmp_path, zipped):
     path = tmp_path / "w.ckpt"
     traps = {"trap": Trap(spring), "eval": Trap(eval), "state_dict": donor.state_dict()}
     torch.save(traps, path, _use_new_zipfile_serialization=zipped)
-    assert weights.fitting(weights.read(path)) == ["resnet18"]
+    assert weights.fitting(weights.read(path)) == ["test_resnet"]
     for refused in (traps | {"system": Trap(os.system)}, {"trap": Trap(spring)}):
         torch.save(refused, path, _use_new_zipfile_serialization=zipped)
         with pytest.raises(ValueError, match="not a weights file"):
@@ -208,20 +213,22 @@ def test_what_holds_no_encoder_is_refused(tmp_path, kind):
     elif kind != "absent":
         torch.save({"list": [1], "numbers": {"a": 1}, "head": other("fc.weight")}[kind], path)
     with pytest.raises(ValueError, match=f"{path.name}: (not a|there is no such) weights file") as refused:
-        weights.load(path, "resnet18")
+        weights.load(path, "test_resnet")
     assert "\n" not in str(refused.value)
 
 
 def test_a_file_of_another_backbone_says_which(donor, tmp_path):
     torch.save(FORMATS["BYOL"](donor.state_dict()), tmp_path / "w.ckpt")
-    with pytest.raises(ValueError, match=r"w\.ckpt: does not fit resnet34: the file lacks .*BYOL.* backbone resnet18$"):
-        weights.load(tmp_path / "w.ckpt", "resnet34")
+    with pytest.raises(
+        ValueError, match=r"w\.ckpt: does not fit test_convnext: the file lacks .*BYOL.* backbone test_resnet$"
+    ):
+        weights.load(tmp_path / "w.ckpt", "test_convnext")
 
 
 def test_what_no_rule_drops_is_refused(donor, tmp_path):
     torch.save(prefixed("encoder_q.", donor.state_dict()) | other("surprise.weight"), tmp_path / "w.ckpt")
     with pytest.raises(ValueError, match=r"has in excess 'surprise\.weight' \(read as MoCo"):
-        weights.load(tmp_path / "w.ckpt", "resnet18")
+        weights.load(tmp_path / "w.ckpt", "test_resnet")
 
 
 def test_layouts_that_are_not_read_are_refused_with_the_way_out(donor, tmp_path):
@@ -230,14 +237,14 @@ def test_layouts_that_are_not_read_are_refused_with_the_way_out(donor, tmp_path)
         weights.load(tmp_path / "w.pth", "test_efficientnet")
     torch.save(other("0.weight", "1.running_mean"), tmp_path / "w.pth")
     with pytest.raises(ValueError, match="numbered, not named"):
-        weights.load(tmp_path / "w.pth", "resnet18")
+        weights.load(tmp_path / "w.pth", "test_resnet")
 
 
 def test_a_stem_of_two_channels_is_refused(donor, tmp_path):
     own = donor.state_dict()
-    torch.save(own | {"conv1.weight": own["conv1.weight"][:, :2]}, tmp_path / "w.pth")
-    with pytest.raises(ValueError, match=r"'conv1\.weight' is \(64, 2, 7, 7\) in the file and not \(64, 1, 7, 7\)"):
-        weights.load(tmp_path / "w.pth", "resnet18")
+    torch.save(own | {"conv1.0.weight": own["conv1.0.weight"][:, :2]}, tmp_path / "w.pth")
+    with pytest.raises(ValueError, match=r"'conv1\.0\.weight' is \(16, 2, 3, 3\) in the file and not \(16, 1, 3, 3\)"):
+        weights.load(tmp_path / "w.pth", "test_resnet")
 
 
 def test_timm_is_asked_for_one_channel_and_no_head(monkeypatch):
