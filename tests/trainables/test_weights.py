@@ -107,16 +107,19 @@ def test_torchvisions_resnets_have_timms_names(tmp_path):
     assert weights.fitting(weights.read(tmp_path / "w.pth")) == ["resnet18"]
 
 
-def test_torchvisions_convnext_is_timms(tmp_path):
-    given = torchvision.models.ConvNeXt(
-        [torchvision.models.convnext.CNBlockConfig(*sizes) for sizes in ((96, 192, 3), (192, 384, 3), (384, 768, 9))]
-        + [torchvision.models.convnext.CNBlockConfig(768, None, 3)],
-        layer_scale=1.0,
-    )
-    given = given.double().eval()
+def test_torchvisions_convnext_is_timms(tmp_path, monkeypatch):
+    def small(name):
+        network = timm.models.ConvNeXt(in_chans=1, num_classes=0, depths=(1, 2, 1, 1), dims=(8, 12, 16, 24))
+        network.pretrained_cfg = {"first_conv": "stem.0"}
+        return network
+
+    monkeypatch.setattr(backbones, "build", small)
+    stages = ((8, 12, 1), (12, 16, 2), (16, 24, 1), (24, None, 1))
+    stages = [torchvision.models.convnext.CNBlockConfig(*stage) for stage in stages]
+    given = torchvision.models.ConvNeXt(stages, layer_scale=1.0, num_classes=3).double().eval()
     torch.save(given.state_dict(), tmp_path / "w.pth")
-    own = backbones.build("convnext_tiny").double().eval()
-    own.load_state_dict(weights.fit(weights.read(tmp_path / "w.pth"), "convnext_tiny")[0], strict=True)
+    own = small("").double().eval()
+    own.load_state_dict(weights.fit(weights.read(tmp_path / "w.pth"), "a small ConvNeXt")[0], strict=True)
     given.classifier = given.classifier[:2]
     grey = torch.randn(1, 1, 64, 64, dtype=torch.float64)
     with torch.no_grad():
