@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from study import weights_command
 from study.errors import InputRefused, LabelcurveError
 
 DONE, WITH_FAILURES, SURROUNDINGS = 0, 4, 5
@@ -60,6 +61,8 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("results", metavar="RESULTS", type=Path, help="a study's folder under the results")
     status.set_defaults(do=_status)
     report.set_defaults(do=_report)
+
+    weights_command.add_to(commands)
     return parser
 
 

@@ -15,7 +15,7 @@ from study.errors import InputRefused, SurroundingsFailed
 from study.failpoints import failpoint
 from study.ingest import Ingested
 from study.ledger import Ledger, Storage
-from study.models import convert_weights, draw_weights
+from study.models import convert_weights, draw_weights, weights_identity
 from study.plan import Encoder, Plan
 from study.pretraining import pretrain
 from study.provenance import provenance
@@ -85,7 +85,7 @@ class Encoders:
         position = {"pretrain_seed": encoder.pretrain_seed}  # all methods of a seed begin with the same random weights
         recipe["seed"] = keys.seed(keys.key(self.plan.identity, position, "pretraining", None))
         if encoder.initialisation in study.weights:
-            recipe["file"] = hashlib.sha256(study.weights[encoder.initialisation].read_bytes()).hexdigest()
+            recipe["file"] = weights_identity(study.weights[encoder.initialisation])
         if encoder.pretrained_here:
             entry, asked = study.pretraining.methods[encoder.initialisation], study.pretraining
             recipe |= {
@@ -138,7 +138,8 @@ class Encoders:
             elif encoder.initialisation == "scratch":
                 draw_weights(self.study.backbone, recipe["seed"], weights)
             else:
-                convert_weights(self.study.backbone, self.study.weights[encoder.initialisation], weights)
+                source = self.study.weights[encoder.initialisation]
+                convert_weights(self.study.backbone, source, weights, self.say)
             picture = weights.with_suffix(".png")
             return Made(weights.read_bytes(), rows, picture.read_bytes() if picture.exists() else None)
 

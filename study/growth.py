@@ -11,6 +11,7 @@ EXTENTS = [
     ("corpus", "dicom"),
     ("tasks", "*", "images"),
     ("tasks", "*", "labels"),
+    ("tasks", "*", "npz"),
     ("weights", "*"),
     ("initialisations",),
     ("pretraining", "seeds"),

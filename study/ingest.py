@@ -38,10 +38,10 @@ def check_sources(study: Study) -> None:
     """Refuse a study whose folders or files are not there, before anything is read."""
     wanted = {f"corpus.dicom[{i}]": folder for i, folder in enumerate(study.corpus.dicom)}
     for name, task in study.tasks.items():
-        wanted |= {f"tasks.{name}.{of}": path for of in ("images", "labels") if (path := getattr(task, of))}
+        wanted |= {f"tasks.{name}.{of}": path for of in ("images", "labels", "npz") if (path := getattr(task, of))}
     for setting, path in wanted.items():
-        if not (path.is_file() if setting.endswith(".labels") else path.is_dir()):
-            kind = "file" if setting.endswith(".labels") else "folder"
+        kind = "file" if setting.endswith((".labels", ".npz")) else "folder"
+        if not (path.is_file() if kind == "file" else path.is_dir()):
             raise InputRefused(
                 f"{setting}: there is no {kind} {path}; mend the path, or set `data` to where the data lie"
             )

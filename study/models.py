@@ -1,16 +1,23 @@
 """Networks as the driver handles them: checked before anything is computed, drawn, converted."""
 
+import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
-from study.errors import InputRefused, last_line
+from study.errors import InputRefused, SurroundingsFailed, last_line
 from study.spec import Study
 
+TIMM = "timm:"
 
-def check_models(study: Study) -> None:
-    """Refuse a backbone, a method's settings or a weights file that cannot work, before anything is computed."""
+
+def check_models(study: Study, root: Path) -> None:
+    """Refuse a backbone, a method's settings or a weights file that cannot work, before anything is computed.
+
+    What timm has to download is fetched now, unless the study's folder `root` has the encoder made of it already.
+    """
     import torch
 
-    from trainables import backbones, methods
+    from trainables import backbones, methods, weights
 
     try:
         with torch.device("meta"):
@@ -25,13 +32,15 @@ def check_models(study: Study) -> None:
                 methods.get(entry.method)(backbones.build(study.backbone), parsed, **about)
         except ValueError as error:
             raise InputRefused(f"pretraining.methods.{name}: {last_line(error)}") from None
-    for name, path in study.weights.items():
-        if not path.is_file():
-            raise InputRefused(f"weights.{name}: there is no file {path}")
+    for name, source in study.weights.items():
+        if source.startswith(TIMM) and (root / "encoders" / f"{name}-0.json").exists():
+            continue
         try:
-            backbones.check_weights(path, study.backbone)
+            weights.load(source, study.backbone)
         except ValueError as error:
             raise InputRefused(f"weights.{name}: {error}") from None
+        except ConnectionError as error:
+            raise SurroundingsFailed(f"weights.{name}: {error}") from None
 
 
 def draw_weights(backbone: str, seed: int, path: Path) -> None:
@@ -45,10 +54,20 @@ def draw_weights(backbone: str, seed: int, path: Path) -> None:
         backbones.save(backbones.build(backbone), path, {"initialisation": "scratch"})
 
 
-def convert_weights(backbone: str, source: Path, path: Path) -> None:
-    """A user's weights file, under timm's names."""
-    from trainables import backbones
+def convert_weights(backbone: str, source: str, path: Path, say: Callable[[str], None]) -> None:
+    """A user's weights file, or `timm:<name>`, as a file of one-channel weights under timm's names.
 
-    module = backbones.build(backbone)
-    backbones.load(module, source)
+    Says what was dropped and changed. Raises ValueError where the weights do not fit, ConnectionError where they cannot
+    be downloaded.
+    """
+    from trainables import backbones, weights
+
+    module, said = weights.load(source, backbone)
+    for line in said:
+        say(line)
     backbones.save(module, path, {"initialisation": "file"})
+
+
+def weights_identity(source: str) -> str:
+    """The digest of a weights file's bytes; a name that timm downloads stands for itself."""
+    return source if source.startswith(TIMM) else hashlib.sha256(Path(source).read_bytes()).hexdigest()

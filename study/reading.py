@@ -198,9 +198,11 @@ def _absolute(study: Study, folder: Path) -> Study:
         return None if path is None else (base / path.expanduser()).resolve()
 
     tasks = {
-        name: task.model_copy(update={"images": at(task.images), "labels": at(task.labels)})
+        name: task.model_copy(update={"images": at(task.images), "labels": at(task.labels), "npz": at(task.npz)})
         for name, task in study.tasks.items()
     }
     corpus = study.corpus.model_copy(update={"dicom": [at(path) for path in study.corpus.dicom]})
-    weights = {name: at(path) for name, path in study.weights.items()}
+    weights = {
+        name: given if given.startswith("timm:") else str(at(Path(given))) for name, given in study.weights.items()
+    }
     return study.model_copy(update={"tasks": tasks, "corpus": corpus, "weights": weights})

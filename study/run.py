@@ -57,7 +57,7 @@ def run_study(
     say = narrator(root / "log" / "run.log")
     check_accepted(root, study)
     check_sources(study)
-    check_models(study)
+    check_models(study, root)
     try:
         with lock(str(root)):
             return _run(study, root, store or results / "store", address, key_file, run_job, say)

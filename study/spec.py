@@ -53,10 +53,14 @@ class Corpus(Strict):
 
 
 class Task(Strict):
-    """A labelled set: an image folder with a CSV (``file,label[,patient][,split]``), or a phantom's."""
+    """A labelled set: an image folder with a CSV (``file,label[,patient][,split]``), an archive, or a phantom's.
+
+    ``npz``: a NumPy archive of {train,val,test}_{images,labels}, as MedMNIST publishes them; its roles are kept.
+    """
 
     images: Path | None = None
     labels: Path | None = None
+    npz: Path | None = None
     phantom: PhantomSettings | None = None
     positive: str | None = None
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.3
@@ -64,8 +68,10 @@ class Task(Strict):
 
     @model_validator(mode="after")
     def _one_source(self) -> "Task":
-        if (self.phantom is None) == (self.images is None or self.labels is None):
-            raise ValueError("give either `images` and `labels`, or `phantom`")
+        folder, others = (self.images, self.labels), (self.npz, self.phantom)
+        sources = [any(folder), *(other is not None for other in others)]
+        if sum(sources) != 1 or any(folder) != all(folder):
+            raise ValueError("give either `images` and `labels`, or `npz`, or `phantom`")
         return self
 
 
@@ -225,7 +231,11 @@ class Resources(Strict):
 
 
 class Study(Strict):
-    """One study file, resolved."""
+    """One study file, resolved.
+
+    `weights`: files by the name of their initialisation, or `timm:<name>.<tag>`, which timm downloads (`timm:` alone:
+    what it gives the backbone by default).
+    """
 
     name: Name
     seed: int = 0
@@ -236,7 +246,7 @@ class Study(Strict):
     corpus: Corpus = Corpus()
     tasks: Annotated[dict[Name, Task], Field(min_length=1)]
     pretraining: Pretraining = Pretraining()
-    weights: dict[Name, Path] = {}
+    weights: dict[Name, str] = {}
     initialisations: list[str] | None = None
     adaptations: Annotated[dict[str, Adaptation], Field(min_length=1)]
     selection: Selection = Selection()

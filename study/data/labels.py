@@ -5,10 +5,11 @@ CSV's name and line.
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from study.errors import InputRefused
 
@@ -48,13 +49,15 @@ def read_labels(path: Path) -> tuple[list[LabelRow], bool]:
     return rows, "patient" in header
 
 
-def classes_of(path: Path, rows: list[LabelRow], positive: str | None) -> tuple[list[str], str | None]:
+def classes_of(
+    path: Path, rows: list[LabelRow], positive: str | None, *, order: Callable[[str], Any] = str
+) -> tuple[list[str], str | None]:
     """(classes in coding order, positive class or None).
 
-    Names are sorted. With two classes ``positive``, or else the later name, is the one coded as 1; with more, a given
-    ``positive`` comes last.
+    Names are sorted, by ``order``. With two classes ``positive``, or else the later name, is the one coded as 1; with
+    more, a given ``positive`` comes last.
     """
-    classes = sorted({row.label for row in rows})
+    classes = sorted({row.label for row in rows}, key=order)
     if len(classes) < 2:
         raise InputRefused(f"{path}: all rows have the label {classes[0]!r}; a task needs two classes or more")
     if positive is not None and positive not in classes:

@@ -91,6 +91,19 @@ def split_folder(
     kept = _distinct(labels, rows, digests)
     if len(kept) < len(rows):
         say(f"task {name}: {len(rows) - len(kept)} rows repeat an image of the same patient and label; kept once")
+    return split_rows(name, kept, classes, positive, fractions=fractions, seed=seed)
+
+
+def split_rows(
+    name: str,
+    kept: dict[str, LabelRow],
+    classes: list[str],
+    positive: str | None,
+    *,
+    fractions: tuple[float, float],
+    seed: int,
+) -> Split:
+    """The split of rows by their images' digests: given roles stay, and what has none is dealt, as ``freeze`` does."""
     by_patient: dict[str, list[tuple[LabelRow, str]]] = {}
     for digest, row in kept.items():
         by_patient.setdefault(row.patient, []).append((row, digest))

@@ -4,15 +4,18 @@ import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from study.data import entries, phantom
 from study.data.images import decode_grey
-from study.data.labels import read_labels
+from study.data.labels import LabelRow, read_labels
+from study.data.npz import read_archive
 from study.data.pseudonyms import PHANTOM_KEY, PseudonymKey
 from study.data.samples import Split, paths_of, split_folder
 from study.data.store import StoreRef, StoreWriter
@@ -52,8 +55,9 @@ def freeze_task(
 ) -> FrozenTask:
     """The frozen task of ``source``, made unless it is in the store already.
 
-    ``source`` is a labelled folder (``images``, ``labels``, ``positive``) or a phantom (``phantom``: settings), with
-    ``test_fraction`` and ``val_fraction``. Raises InputRefused for whatever is wrong with it, naming file and line.
+    ``source`` is a labelled folder (``images``, ``labels``, ``positive``), an archive (``npz``, ``positive``) or a
+    phantom (``phantom``: settings), with ``test_fraction`` and ``val_fraction``. Raises InputRefused for whatever is
+    wrong with it, naming file and line.
     """
     settings = source.phantom
     key = PHANTOM_KEY if settings is not None else key
@@ -63,9 +67,9 @@ def freeze_task(
     listing = entries.fingerprint(identity) if settings is not None else _listing(identity, source)
 
     def make(entry: Path) -> None:
-        with _as_folder(source) as (images, labels, positive):
-            split = split_folder(name, images, labels, positive, fractions=_fractions(source), seed=seed, say=say)
-            _write(name, split, images, labels, entry, key, listing)
+        with _opened(source) as (split_by, pixels):
+            split = split_by(name, fractions=_fractions(source), seed=seed, say=say)
+            _write(name, split, pixels, entry, key, listing)
 
     entry = entries.opened_or_made(Path(store), f"task-{name}-{listing[:12]}", key, DOCUMENT, make)
     content = entries.read(entry, DOCUMENT)
@@ -83,23 +87,36 @@ def freeze_task(
 
 def preview_task(name: str, source: Any, *, seed: int) -> TaskPreview:
     """The split that ``freeze_task`` would make: files are hashed, but not decoded, and nothing is left behind."""
-    with _as_folder(source) as (images, labels, positive):
-        split = split_folder(
-            name, images, labels, positive, fractions=_fractions(source), seed=seed, say=lambda text: None
-        )
+    with _opened(source) as (split_by, _):
+        split = split_by(name, fractions=_fractions(source), seed=seed, say=lambda text: None)
     return TaskPreview(name, split.classes, split.positive, split.hash, split.frame(lambda sample: sample.token))
 
 
 @contextmanager
-def _as_folder(source: Any) -> Iterator[tuple[Path, Path, str | None]]:
-    """(images, labels, positive) of a source; a phantom lies in a temporary folder meanwhile."""
-    settings = source.phantom
-    if settings is None:
-        yield Path(source.images), Path(source.labels), source.positive
-        return
-    with TemporaryDirectory() as folder:
-        phantom.write_task(settings, Path(folder))
-        yield Path(folder), Path(folder) / "labels.csv", phantom.FINDING
+def _opened(source: Any) -> Iterator[tuple[Callable[..., Split], Callable[[LabelRow], np.ndarray]]]:
+    """What splits a source and what gives a row's pixels; a phantom lies in a temporary folder meanwhile."""
+    if source.phantom is not None:
+        with TemporaryDirectory() as folder:
+            phantom.write_task(source.phantom, Path(folder))
+            yield _folder(Path(folder), Path(folder) / "labels.csv", phantom.FINDING)
+    elif source.npz is not None:
+        archive = read_archive(Path(source.npz))
+        yield partial(archive.split, positive=source.positive), archive.pixels
+    else:
+        yield _folder(Path(source.images), Path(source.labels), source.positive)
+
+
+def _folder(
+    images: Path, labels: Path, positive: str | None
+) -> tuple[Callable[..., Split], Callable[[LabelRow], np.ndarray]]:
+    def pixels(row: LabelRow) -> np.ndarray:
+        try:
+            return decode_grey((images / row.file).read_bytes())
+        except (ValueError, OSError) as error:
+            where = f"{labels}, line {row.line}: {row.file}"
+            raise InputRefused(f"{where} {error}; mend it or remove the line") from error
+
+    return partial(split_folder, images=images, labels=labels, positive=positive), pixels
 
 
 def _fractions(source: Any) -> tuple[float, float]:
@@ -113,21 +130,32 @@ def _identity(source: Any, seed: int) -> list[Any]:
 
 
 def _listing(identity: list[Any], source: Any) -> str:
+    if source.npz is not None:
+        return entries.fingerprint([*identity, "npz"], [("npz", _there(Path(source.npz)))])
     rows, _ = read_labels(Path(source.labels))
     paths = paths_of(rows, Path(source.images), Path(source.labels))
     labels = hashlib.sha256(Path(source.labels).read_bytes()).hexdigest()
     return entries.fingerprint([*identity, labels], {(row.file, path) for row, path in zip(rows, paths, strict=True)})
 
 
-def _write(name: str, split: Split, images: Path, labels: Path, entry: Path, key: PseudonymKey, listing: str) -> None:
+def _there(path: Path) -> Path:
+    if not path.is_file():
+        raise InputRefused(f"{path}: there is no such file of images and labels")
+    return path
+
+
+def _write(
+    name: str,
+    split: Split,
+    pixels: Callable[[LabelRow], np.ndarray],
+    entry: Path,
+    key: PseudonymKey,
+    listing: str,
+) -> None:
     with StoreWriter(entry / "images.arrow", unit="grey") as writer:
         for sample in split.samples:
-            try:
-                pixels = decode_grey((images / sample.row.file).read_bytes())
-            except (ValueError, OSError) as error:
-                where = f"{labels}, line {sample.row.line}: {sample.row.file}"
-                raise InputRefused(f"{where} {error}; mend it or remove the line") from error
-            writer.append(pixels, digest=sample.digest, patient=key.of(sample.row.patient), series="", position=0.0)
+            patient = key.of(sample.row.patient)
+            writer.append(pixels(sample.row), digest=sample.digest, patient=patient, series="", position=0.0)
         images_ref = writer.close()
     split.frame(lambda sample: key.of(sample.row.patient)).write_parquet(entry / "samples.parquet")
     hidden = [(i, s.digest, s.label) for i, s in enumerate(split.samples) if s.role == "test"]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from study.errors import InputRefused
+from study.ingest import check_sources
 from study.reading import read_study
 
 GOOD = """\
@@ -61,7 +62,11 @@ def test_set_reaches_nested_settings(study_file):
         ("  linear:", "  liner:", r"line 9.*did you mean `linear`"),
         ("name: mine", "name: mine\nname: yours", r"line 2: `name` stands here twice"),
         ("name: mine", "name: [", r"not readable as YAML"),
-        ("{images: lung, labels: lung/labels.csv}", "{images: lung}", r"either `images` and `labels`, or `phantom`"),
+        (
+            "{images: lung, labels: lung/labels.csv}",
+            "{images: lung}",
+            r"`labels`, or `npz`, or `phantom`",
+        ),
         ("corpus: {dicom: [scans]}", "corpus: {task_images: [lnug]}", r"unknown task `lnug`; did you mean `lung`"),
         ("corpus: {dicom: [scans]}", "", r"pre-training needs a corpus"),
         ("name: mine", "name: mine\ninitialisations: [sprak]", r"unknown initialisation `sprak`; did you mean `spark`"),
@@ -121,3 +126,11 @@ def test_each_entry_may_have_its_own_budget():
     study = read_study("quickstart", [f"pretraining.methods={methods}", "pretraining.device_seconds=90"])
     budgets = [study.pretraining.budget_of(name) for name in study.pretraining.methods]
     assert budgets == [{"images": 4000}, {"device_seconds": 90}, {"epochs": 1600}]
+
+
+def test_a_path_of_an_archive_starts_where_the_others_do(study_file, tmp_path):
+    study = read_study(study_file(GOOD.replace("{images: lung, labels: lung/labels.csv}", "{npz: organ.npz}")))
+    assert study.tasks["lung"].npz == tmp_path / "organ.npz"
+    (tmp_path / "scans").mkdir()
+    with pytest.raises(InputRefused, match=r"tasks\.lung\.npz: there is no file .*organ\.npz"):
+        check_sources(study)

@@ -17,7 +17,7 @@ from study.errors import InputRefused
 
 def labelled(**given):
     """A task's source as the study file gives it."""
-    return SimpleNamespace(**{"phantom": None, "test_fraction": 0.3, "val_fraction": 0.25, **given})
+    return SimpleNamespace(**{"phantom": None, "npz": None, "test_fraction": 0.3, "val_fraction": 0.25, **given})
 
 
 @pytest.fixture
