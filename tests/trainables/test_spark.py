@@ -1,4 +1,6 @@
-"""SparK against plain references, in float64 and with random norms."""
+"""SparK against plain references, in float64 and with random norms; its packed form against its dense one."""
+
+import copy
 
 import pytest
 import timm
@@ -8,17 +10,22 @@ from torch.nn import functional
 
 from trainables import backbones
 from trainables.methods import _sparse, spark
+from trainables.methods._sparse_plan import Plan, spread_mask, visible
 from trainables.schedules import Moment
 
 
 def method(name="resnet18", size=96, **settings):
     torch.manual_seed(0)
     made = spark.SparK(backbones.build(name), spark.Settings(decoder_width=32, **settings), image_size=size, batch=4)
-    for layer in made.modules():
+    return randomised(made).double().train()
+
+
+def randomised(network):
+    for layer in network.modules():
         if isinstance(layer, nn.BatchNorm2d):  # timm zeroes the last norm of a block, which would hide the block
             nn.init.uniform_(layer.weight, 0.5, 1.5)
             nn.init.normal_(layer.bias)
-    return made.double().train()
+    return network
 
 
 def batch(size=96, count=3):
@@ -75,19 +82,155 @@ def loop_encode(net, images, mask):
     return maps[::-1]
 
 
-def test_encoder_and_its_gradients_equal_the_loop_reference():
-    made, images = method(), batch()
+def tiles(maps, mask):
+    """(B, C, H, W) -> (T, C, p, p): the visible patches, cut out one by one."""
+    p = maps.shape[2] // mask.shape[2]
+    return torch.stack([maps[b, :, r * p : r * p + p, c * p : c * p + p] for b, _, r, c in mask.nonzero().tolist()])
+
+
+def encode(made, images, mask):
+    return made.sparse(made.backbone, images, Plan(mask))
+
+
+@pytest.mark.parametrize("form", ["packed", "dense"])
+def test_encoder_its_gradients_and_its_norms_equal_the_loop_reference(form):
+    made, images = method(form=form), batch()
+    plain = timm.create_model("resnet18", in_chans=1, num_classes=0).double().train()
+    plain.load_state_dict(made.backbone.state_dict())
     mask = made.mask(3, torch.Generator().manual_seed(2))
-    mine = made.encode(images, mask)
-    sum(m.square().mean() for m in mine).backward()
-    gradients = {name: p.grad.clone() for name, p in made.backbone.named_parameters()}
-    made.zero_grad()
-    theirs = loop_encode(made.backbone, images, mask)
-    sum(m.square().mean() for m in theirs).backward()
+    mine, theirs = encode(made, images, mask), [tiles(maps, mask) for maps in loop_encode(plain, images, mask)]
+    for maps in (mine, theirs):
+        sum(m.pow(3).mean() for m in maps).backward()
     for a, b in zip(mine, theirs, strict=True):
         torch.testing.assert_close(a, b, atol=1e-10, rtol=1e-10)
-    for name, parameter in made.backbone.named_parameters():
-        torch.testing.assert_close(gradients[name], parameter.grad, atol=1e-10, rtol=1e-9)
+    for (name, a), b in zip(made.backbone.named_parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(a.grad, b.grad, atol=1e-10, rtol=1e-9, msg=name)
+    rows = tiles(loop_hide(functional.conv2d(loop_hide(images, mask), plain.conv1.weight, None, 2, 3), mask), mask)
+    values = rows.transpose(0, 1).flatten(1)
+    torch.testing.assert_close(made.backbone.bn1.running_mean, 0.1 * values.mean(1))
+    torch.testing.assert_close(made.backbone.bn1.running_var, 0.9 + 0.1 * values.var(1))
+
+
+def outcome(name, form, dtype, mask, images):
+    """Maps, gradients and buffers of one pass with a loss in which every position counts differently."""
+    torch.manual_seed(0)
+    network = randomised(backbones.build(name)).train()
+    encoder = _sparse.SparseEncoder(network, form)
+    network = network.to(dtype)
+    maps = encoder(network, images.to(dtype), Plan(mask))
+    generator = torch.Generator().manual_seed(3)
+    weights = [torch.randn(m.shape, generator=generator, dtype=torch.float64).to(dtype) for m in maps]
+    sum((m * weight).mean() for m, weight in zip(maps, weights, strict=True)).backward()
+    return [
+        {str(number): m.detach().double() for number, m in enumerate(maps)},
+        {key: p.grad.double() for key, p in network.named_parameters() if p.grad is not None},
+        {key: value.double() for key, value in network.named_buffers()},
+    ]
+
+
+def furthest(one, other):
+    assert [part.keys() for part in one] == [part.keys() for part in other]
+    pairs = zip(one, other, strict=True)
+    return [max([(a[key] - b[key]).abs().max().item() for key in a], default=0.0) for a, b in pairs]
+
+
+REAL = ["resnet18", "resnet50", "convnext_tiny", "efficientnet_b0"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["test_resnet", "test_convnext", "test_efficientnet", *(pytest.param(n, marks=pytest.mark.slow) for n in REAL)],
+)
+def test_packed_and_dense_forms_agree(name):
+    images, mask = batch(), spark_mask(3, 3, 4)
+    exact = outcome(name, "dense", torch.float64, mask, images)
+    apart = furthest(outcome(name, "packed", torch.float64, mask, images), exact)
+    rounded = {form: furthest(outcome(name, form, torch.float32, mask, images), exact) for form in ("packed", "dense")}
+    for what, numbers in ({"packed against dense in float64": apart} | rounded).items():
+        print(name, what, "maps {:.1e}, gradients {:.1e}, buffers {:.1e}".format(*numbers))
+    assert max(apart) < 1e-9
+    assert max(rounded["packed"]) < 0.1
+
+
+def spark_mask(count, side, kept):
+    order = torch.rand(count, side**2, generator=torch.Generator().manual_seed(1)).argsort(1)
+    return (order < kept).view(count, 1, side, side)
+
+
+def test_whole_steps_agree_in_both_forms():
+    views = (batch(), spark_mask(3, 3, 4))
+    losses, gradients = [], []
+    for form in ("packed", "dense"):
+        made = method("test_resnet", form=form)
+        loss = made(views, Moment(0, 10)).loss
+        loss.backward()
+        losses.append(loss)
+        gradients.append({name: p.grad for name, p in made.named_parameters()})
+    torch.testing.assert_close(*losses, atol=1e-12, rtol=0)
+    torch.testing.assert_close(*gradients, atol=1e-10, rtol=1e-9)
+
+
+@pytest.mark.parametrize("form", ["packed", "dense"])
+@pytest.mark.parametrize("name", ["test_resnet", "test_efficientnet", "test_convnext"])
+def test_hidden_pixels_reach_neither_features_nor_norms(name, form):
+    images, mask = batch(64), spark_mask(3, 2, 2)
+    other = torch.where(spread_mask(mask, 64), images, torch.rand_like(images) * 9)
+    made, again = (method(name, size=64, form=form) for _ in range(2))
+    for a, b in zip(encode(made, images, mask), encode(again, other, mask), strict=True):
+        assert torch.equal(a, b)
+    assert all(torch.equal(a, b) for a, b in zip(made.backbone.buffers(), again.backbone.buffers(), strict=True))
+
+
+@pytest.mark.parametrize("form", ["packed", "dense"])
+def test_everything_visible_is_the_plain_network(form):
+    made, images = method(form=form), batch()
+    plain = timm.create_model("resnet18", in_chans=1, num_classes=0).double().train()
+    plain.load_state_dict(made.backbone.state_dict())
+    maps = plain.forward_intermediates(images, indices=[1, 2, 3, 4], intermediates_only=True)
+    everything = torch.ones(3, 1, 3, 3, dtype=torch.bool)
+    for a, b in zip(encode(made, images, everything), maps[::-1], strict=True):
+        torch.testing.assert_close(a, tiles(b, everything))
+
+
+def test_the_mask_ends_with_its_context():
+    made, images = method().eval(), batch()
+    before = made.backbone(images)
+    with pytest.raises(RuntimeError, match="stop"), visible(Plan(made.mask(3, torch.Generator()))):
+        raise RuntimeError("stop")
+    assert torch.equal(made.backbone(images), before)
+
+
+def test_a_head_that_maps_do_not_need_stays_as_it_came():
+    made = method("test_convnext", size=64)
+    unused = {name for name, p in made.backbone.named_parameters() if not p.requires_grad}
+    assert unused == {"head.norm.weight", "head.norm.bias"}
+    made((batch(64), spark_mask(3, 2, 2)), Moment(0, 10)).loss.backward()
+    trained = {id(p) for group in made.optimizer().param_groups for p in group["params"]}
+    assert all((p.grad is None) == (id(p) not in trained) for p in made.parameters())
+
+
+def test_the_picture_shows_what_is_seen_and_leaves_no_trace():
+    made, images = method("test_resnet", size=64), batch(64)
+    before, random = copy.deepcopy(made.state_dict()), torch.get_rng_state()
+    drawn = made.picture(images, torch.Generator().manual_seed(0))
+    assert drawn.shape == (3, 64, 192) and made.training
+    assert torch.equal(torch.get_rng_state(), random)
+    assert all(torch.equal(before[key], value) for key, value in made.state_dict().items())
+    mask = spread_mask(made.mask(3, torch.Generator().manual_seed(0)), 64).squeeze(1)
+    whole, seen, guessed = drawn.chunk(3, 2)
+    torch.testing.assert_close(whole, images.squeeze(1))
+    assert torch.equal(seen, whole * mask) and torch.equal(guessed[mask], whole[mask])
+    assert (guessed[~mask] - whole[~mask]).abs().mean() > 0.1
+
+
+def test_the_guess_is_shown_on_the_scale_of_the_patch(monkeypatch):
+    made, images = method("test_resnet", size=64), batch(64)
+    monkeypatch.setattr(made.decoder, "forward", lambda maps, plan: torch.zeros(3, 1, 64, 64, dtype=torch.float64))
+    guessed = made.picture(images, torch.Generator().manual_seed(0)).chunk(3, 2)[2]
+    hidden = (~made.mask(3, torch.Generator().manual_seed(0))).nonzero()
+    for b, _, r, c in hidden.tolist():
+        area = (slice(32 * r, 32 * r + 32), slice(32 * c, 32 * c + 32))
+        torch.testing.assert_close(guessed[b][area], images[b, 0][area].mean().expand(32, 32))
 
 
 def test_loss_equals_the_loop_over_hidden_patches():
@@ -115,36 +258,6 @@ def test_predicting_the_mean_of_patches_with_texture_costs_one():
     assert spark.reconstruction_loss(torch.zeros_like(batch()), torch.zeros_like(batch()), mask)[1] == 0
 
 
-@pytest.mark.parametrize("name", ["resnet18", "resnet50d"])
-def test_hidden_pixels_reach_neither_features_nor_norms(name):
-    made, images = method(name, size=64), batch(64)
-    mask = made.mask(3, torch.Generator().manual_seed(2))
-    other = torch.where(_sparse.spread_mask(mask, images.shape), images, torch.rand_like(images) * 9)
-    first = made.encode(images, mask)
-    buffers = [b.clone() for b in made.backbone.buffers()]
-    fresh = method(name, size=64)
-    for a, b in zip(first, fresh.encode(other, mask), strict=True):
-        assert torch.equal(a, b) and not a[~_sparse.spread_mask(mask, a.shape).expand_as(a)].any()
-    assert all(torch.equal(a, b) for a, b in zip(buffers, fresh.backbone.buffers(), strict=True))
-
-
-def test_everything_visible_is_the_plain_network():
-    made, images = method(), batch()
-    plain = timm.create_model("resnet18", in_chans=1, num_classes=0).double().train()
-    plain.load_state_dict(made.backbone.state_dict())
-    maps = plain.forward_intermediates(images, indices=[1, 2, 3, 4], intermediates_only=True)
-    for a, b in zip(made.encode(images, torch.ones(3, 1, 3, 3, dtype=torch.bool)), maps[::-1], strict=True):
-        torch.testing.assert_close(a, b)
-
-
-def test_the_mask_ends_with_its_context():
-    made, images = method().eval(), batch()
-    before = made.backbone(images)
-    with pytest.raises(RuntimeError, match="stop"), _sparse.visible(made.mask(3, torch.Generator())):
-        raise RuntimeError("stop")
-    assert torch.equal(made.backbone(images), before)
-
-
 @pytest.mark.parametrize("size, ratio, kept", [(224, 0.6, 20), (96, 0.6, 4), (64, 0.6, 2), (64, 0.99, 1), (64, 0.1, 3)])
 def test_each_image_keeps_the_same_number_of_patches(size, ratio, kept):
     mask = method(size=size, mask_ratio=ratio).mask(50, torch.Generator().manual_seed(0))
@@ -159,7 +272,7 @@ def test_an_image_size_that_does_not_hold_patches_is_refused(size):
 
 def test_a_backbone_that_would_leak_is_refused():
     with pytest.raises(ValueError, match=r"layer '.*' \(\w+\) of the backbone has no masked form"):
-        method("convnext_atto")
+        method("resnext26ts")
 
 
 def test_schedule_follows_the_publication():
