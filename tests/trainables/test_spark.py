@@ -94,7 +94,7 @@ def encode(made, images, mask):
 
 @pytest.mark.parametrize("form", ["packed", "dense"])
 def test_encoder_its_gradients_and_its_norms_equal_the_loop_reference(form):
-    made, images = method(form=form), batch()
+    made, images = method(size=64, form=form), batch(64)
     plain = timm.create_model("resnet18", in_chans=1, num_classes=0).double().train()
     plain.load_state_dict(made.backbone.state_dict())
     mask = made.mask(3, torch.Generator().manual_seed(2))
@@ -272,7 +272,7 @@ def test_an_image_size_that_does_not_hold_patches_is_refused(size):
 
 def test_a_backbone_that_would_leak_is_refused():
     with pytest.raises(ValueError, match=r"layer '.*' \(\w+\) of the backbone has no masked form"):
-        method("resnext26ts")
+        method("ecaresnet26t")
 
 
 def test_schedule_follows_the_publication():
