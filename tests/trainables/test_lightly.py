@@ -166,6 +166,9 @@ def test_dino_and_its_centre():
         ours = gradients(mine.loss, method.backbone, method.head.layers, method.head.last)
         agree(mine.loss, loss, ours, torch.autograd.grad(loss, trained))
         method.after_step(AT)
+        momentum = method.schedule(AT)["momentum"]
+        update_momentum(method.backbone, slow_backbone, m=momentum)
+        update_momentum(head, slow_head, m=momentum)
         torch.testing.assert_close(method.center, criterion.center.view(1, -1))
 
 
