@@ -4,12 +4,14 @@ Gradients are averaged over ranks after the backward pass (DistributedDataParall
 from `gather_trained` rows, or with `total`, ends in the gradient of one process that holds the whole batch.
 """
 
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from timm.layers import BatchNormAct2d
 from torch import Tensor, nn
+
+Net = TypeVar("Net", bound=nn.Module)
 
 
 def world_size() -> int:
@@ -118,11 +120,16 @@ OVER_RANKS: dict[type, type] = {
 }
 
 
-def synchronise_norms(module: nn.Module) -> nn.Module:
+def synchronise_norms(module: Net) -> Net:
     """Batch norms take their statistics over all ranks, in place; parameters, buffers and names stay.
 
-    torch's own SyncBatchNorm is for GPUs alone, and there knows no norm that is fused with an activation.
+    torch's own SyncBatchNorm is for GPUs alone, and there knows no norm that is fused with an activation. Raises
+    ValueError for a norm of another class, which would stay as it is.
     """
-    for layer in module.modules():
-        layer.__class__ = OVER_RANKS.get(type(layer), type(layer))
+    for name, layer in module.named_modules():
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm) and not isinstance(layer, _OverRanks):
+            kind = OVER_RANKS.get(type(layer))
+            if kind is None:
+                raise ValueError(f"layer '{name}' ({type(layer).__name__}) cannot be synchronised over workers")
+            layer.__class__ = kind
     return module

@@ -12,12 +12,11 @@ from torch import nn
 
 from study.data.store import StoreWriter
 from study.ledger.rows import to_table
+from tests.trainables.small_methods import SMALL
 from trainables import backbones, corpus, cost, methods, optim, pretrain
 from trainables.methods.base import Method, Output
 
 SIZE, BATCH, STEPS = 64, 4, 5
-SMALL = {"spark": {"decoder_width": 32}, "moco_v2": {"queue": 64}}
-"""Only to spare time; a method that is not here runs as it comes."""
 
 
 @pytest.fixture(scope="module")
