@@ -46,7 +46,7 @@ def load(module: nn.Module, path: str | Path) -> None:
     missing = [name for name in wanted if name not in weights]
     foreign = [name for name in weights if name not in wanted]
     if missing or foreign:
-        parts = [f"lacks {_some(missing)}"] * bool(missing) + [f"has in excess {_some(foreign)}"] * bool(foreign)
+        parts = [f"lacks {some(missing)}"] * bool(missing) + [f"has in excess {some(foreign)}"] * bool(foreign)
         raise ValueError(f"{path}: the weights do not fit the network: the file {' and '.join(parts)}")
     for name, tensor in wanted.items():
         if weights[name].shape != tensor.shape:
@@ -78,6 +78,7 @@ def _read_torch(path: Path) -> Any:
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
-def _some(names: list[str]) -> str:
+def some(names: list[str]) -> str:
+    """The first of them, quoted, and how many more there are."""
     shown = ", ".join(f"'{name}'" for name in names[:SHOWN])
     return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"
