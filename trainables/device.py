@@ -28,10 +28,12 @@ def autocast(device: torch.device, precision: str = "auto") -> AbstractContextMa
     return nullcontext()
 
 
-def place(module: Net, device: torch.device) -> Net:
-    """On a GPU channels come last; on the CPU that gains nothing reliable (0.9-1.1x in fine-tuning a ResNet-18)."""
+def place(module: Net, device: torch.device, *, channels_last: bool = False) -> Net:
+    """On a GPU channels come last. On a CPU they do if asked, which pre-training gains by (1.0 to 1.7x the speed, by
+    network), and fine-tuning not reliably (0.9 to 1.1x)."""
     module = module.to(device)
-    return module.to(memory_format=torch.channels_last) if device.type == "cuda" else module
+    last = channels_last or device.type == "cuda"
+    return module.to(memory_format=torch.channels_last) if last else module
 
 
 def hold(images: Tensor, device: torch.device) -> Tensor:

@@ -74,7 +74,8 @@ class Run:
             batch=config["batch"],
             window=tuple(config["window"]),
         )
-        method = device.place(distributed.synchronise_norms(method) if sync else method, self.device)
+        method = distributed.synchronise_norms(method) if sync else method
+        method = device.place(method, self.device, channels_last=True)
         if config.get("compile"):
             backbone.compile()
         return method

@@ -17,7 +17,7 @@ from torch.nn import functional
 from tests.benchmarks import slices
 from tests.benchmarks.peers import PEERS
 from tests.benchmarks.side_by_side import compare
-from trainables import backbones, methods, optim
+from trainables import backbones, device, methods, optim
 from trainables.schedules import Moment
 
 SIZES = {"resnet18": (96, 32), "resnet50": (224, 4)}
@@ -31,6 +31,7 @@ def ours(name: str, backbone: str, size: int, batch: int, **changes: Any) -> Any
     method = methods.get(name)(
         backbones.build(backbone), settings, image_size=size, batch=batch, window=slices.WINDOW
     ).train()
+    device.place(method, torch.device("cpu"), channels_last=True)  # as the loop does
     if name == "moco_v2":
         method.queue.copy_(functional.normalize(torch.randn(method.queue.shape), dim=1))
         method.filled.fill_(len(method.queue))
