@@ -9,6 +9,7 @@ workers, as RGB, through lightly's MoCoV2Transform, and takes the step made of l
 
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -98,7 +99,7 @@ def main() -> None:
             "store and batched views": from_store(slices.store(hu, Path(place) / "slices.arrow")),
             "DataLoader and lightly": from_files(folder),
         }
-        compare(contenders, rounds=ROUNDS, warm=2, units=BATCH, unit="image")
+        compare(contenders, rounds=ROUNDS, warm=2, units=BATCH, unit="image", clock=time.perf_counter)
 
 
 if __name__ == "__main__":

@@ -20,8 +20,8 @@ def compare(
     """Median seconds a call of each contender; prints them, and how many times as fast the first is as each other.
 
     Each round calls every contender once, in an order that turns from round to round, so what else the machine does
-    meets all alike. The clock is the processor's, which other programs disturb least. `units` of `unit` are done in a call. A ratio is of medians; its spread is the middle half of the
-    ratios that the rounds have by themselves.
+    meets all alike; the clock is the processor's, which other programs disturb least. `units` of `unit` are done in a
+    call. A ratio is of medians; its spread is the middle half of the ratios that the rounds have by themselves.
     """
     torch.set_num_threads(1)
     names = list(contenders)
