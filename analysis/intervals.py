@@ -93,6 +93,14 @@ def estimate(
     return Estimate(mean, low, high, target, reason, pi_low, pi_high, pi_reason, count, df)
 
 
+def over_blocks(values: np.ndarray) -> tuple[float, float] | None:
+    """Student's 95 % interval of the mean of independent blocks; None where they have no variance to take it from."""
+    if len(values) < 2 or np.ptp(values) == 0:
+        return None
+    half = float(student.ppf(0.5 + LEVEL / 2, len(values) - 1)) * values.std(ddof=1) / np.sqrt(len(values))
+    return _around(float(values.mean()), half, None)
+
+
 def satterthwaite(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """(sum of variances, its degrees of freedom) of independent (variance, degrees of freedom); Satterthwaite 1946."""
     total = sum(v for v, _ in parts)

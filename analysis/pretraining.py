@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from scipy.stats import t as student
 
 from . import page
-from .intervals import ENCODERS_FOR_A_METHOD, LEVEL
+from .intervals import ENCODERS_FOR_A_METHOD, over_blocks
 from .page import Raw
 
 TARGET = "new pre-training runs on this corpus, these tasks' training patients"
@@ -97,11 +96,7 @@ def gains(rows: pl.DataFrame, probe: str = "ridge") -> dict[str, Gain]:
 
 
 def _gain(values: np.ndarray) -> Gain:
-    mean, deviation = float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else 0.0
-    if deviation == 0:
-        return Gain(mean, len(values))
-    half = float(student.ppf(0.5 + LEVEL / 2, len(values) - 1)) * deviation / len(values) ** 0.5
-    return Gain(mean, len(values), mean - half, mean + half)
+    return Gain(float(values.mean()), len(values), *(over_blocks(values) or (None, None)))
 
 
 def collapse(run: pl.DataFrame) -> str:

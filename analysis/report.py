@@ -11,6 +11,7 @@ from . import page, pictures, plots, pretraining, pretraining_figure, sections
 from .answers import answers
 from .curves import METRICS, SMALLER_IS_BETTER, differences, label_efficiency
 from .frames import Study, load, missing
+from .noninferiority import Claim, examine
 from .training import TOLERANCE, chosen_curves, levelled
 
 QUESTION = (
@@ -41,7 +42,8 @@ def write_report(
 ) -> Path:
     """Write report.html, figures/*.png and figures/label_efficiency.csv into the study's folder; returns the page.
 
-    spec: the resolved study. planned: the factors of every planned cell. An unfinished study gives a page that says so.
+    spec: the resolved study, whose `claims` are examined. planned: the factors of every planned cell. An unfinished
+    study gives a page that says so.
     Raises study.ledger.Damaged where a table cannot be read.
     """
     return render(load(study_root), Path(study_root), spec=spec, planned=planned, metric=metric, against=against)
@@ -82,6 +84,7 @@ def render(study: Study, root: Path, *, spec: dict, planned: list[dict], metric:
         page.paragraph(WHAT_INTERVALS_MEAN, class_="note"),
         page.tag("h2", f"Difference from {against}, on the same draws"),
         sections.paired(apart.filter(pl.col("against") == against), against),
+        sections.claims([examine(study, Claim(**claim)) for claim in spec.get("claims") or []]),
         page.tag("h2", "Were the runs trained long enough?"),
         sections.levelled(levelled(curves)),
         page.paragraph(

@@ -9,8 +9,18 @@ import yaml
 
 from . import page
 from .frames import FACTORS, Study, compared, missing, openings
+from .noninferiority import BLOCKS, TARGET, Claim, Finding
 from .page import Raw
 from .plots import METRIC_NAMES, adapted
+
+WHAT_A_CLAIM_TAKES = (
+    f"Target: {TARGET}. A block is one pretrain_seed: in it the two sides are paired on the same labels and test set, "
+    "and the differences, positive where the claimed one is better, are averaged; a claim over several tasks, "
+    "adaptations or sizes is about that average and says nothing about each of them. The interval is Student's t over "
+    f"blocks, its lower end a one-sided 97.5 % bound. Non-inferior: {BLOCKS} blocks or more, and the bound lies above "
+    "minus the margin. Worse: the whole interval lies below it. 'Not shown' is no proof of being worse. Claims are "
+    "taken one by one, without a correction for their number."
+)
 
 NOTHING = (
     "No final run has been completed yet, so there is nothing to compare. "
@@ -56,6 +66,21 @@ def paired(table: pl.DataFrame, against: str) -> Raw:
     ]  # fmt: skip
     header = ["task", "initialisation", "labels", "difference", "95 % interval", "draws", "reading"]
     return Raw(page.table(header, rows, numbers={2, 3, 4, 5}, group=0) + notes.html())
+
+
+def claims(findings: list[Finding]) -> Raw:
+    """The section on the study's claims with its heading; nothing where it makes none."""
+    if not findings:
+        return Raw("")
+    header = ["claim", "blocks", "pairs", "left out", "mean difference", "95 % interval", "verdict"]
+    rows = [
+        [_claimed(f.claim), f.blocks, _pairs(f), f.incomplete, "-" if f.mean is None else f"{f.mean:+.3f}",
+         "none" if f.low is None else f"{f.low:+.3f} to {f.high:+.3f}",
+         f"{f.verdict}: {f.reason}" if f.reason else f.verdict]
+        for f in findings
+    ]  # fmt: skip
+    table = page.table(header, rows, numbers={1, 2, 3, 4, 5})
+    return Raw(page.tag("h2", "Claims") + table + page.paragraph(WHAT_A_CLAIM_TAKES, class_="note"))
 
 
 class Notes:
@@ -170,6 +195,17 @@ def _reading(r: dict) -> str:
     if r["low"] is None:
         return "no interval"
     return "above" if r["low"] > 0 else "below" if r["high"] < 0 else "not separated"
+
+
+def _claimed(claim: Claim) -> str:
+    where = f", {adapted(claim.adaptation)}" if claim.adaptation else ""
+    metric = METRIC_NAMES.get(claim.metric, claim.metric)
+    return f"{claim.initialisation} is not worse than {claim.not_worse_than} by {claim.margin:g} {metric}{where}"
+
+
+def _pairs(f: Finding) -> str:
+    fewest, most = f.pairs_a_block
+    return f"{f.pairs} ({fewest} a block)" if fewest == most else f"{f.pairs} ({fewest} to {most} a block)"
 
 
 def _settings(r: dict) -> str:

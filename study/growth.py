@@ -22,6 +22,7 @@ EXTENTS = [
     ("adaptations", "*", "draws"),
     ("adaptations", "*", "trials"),
     ("adaptations", "*", "finals"),
+    ("claims",),
     ("resources",),
     ("track",),
 ]

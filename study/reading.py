@@ -163,6 +163,8 @@ def _check_names(study: Study, lines: dict[tuple, int], source: str) -> None:
         )
     if study.window[0] >= study.window[1]:
         refuse(("window",), "give [low, high] in Hounsfield units with low < high")
+    if study.claims:
+        _check_claims(study, refuse)
     for name, adaptation in study.adaptations.items():
         at = ("adaptations", name)
         if name not in adaptations.names():
@@ -177,6 +179,26 @@ def _check_names(study: Study, lines: dict[tuple, int], source: str) -> None:
                     adaptations.get(name).resolve({setting: value})
                 except ValueError as error:
                     refuse((*at, "space", setting), str(error))
+
+
+def _check_claims(study: Study, refuse: Callable[[tuple, str], None]) -> None:
+    """A claim compares two methods, whose encoders pair by their seeds; scratch and files have one encoder each."""
+    from trainables.metrics import METRICS  # takes a second to import, and few studies make claims
+
+    paired = [name for name in study.compared() if name in study.pretraining.methods]
+    for i, claim in enumerate(study.claims):
+        for key, name in (("initialisation", claim.initialisation), ("not_worse_than", claim.not_worse_than)):
+            if name in study.compared() and name not in paired:
+                refuse(("claims", i, key), f"`{name}` has no pre-training runs to pair; name a pre-training method")
+            if name not in paired:
+                refuse(("claims", i, key), f"unknown initialisation `{name}`{_nearest(name, paired)}")
+        if claim.initialisation == claim.not_worse_than:
+            refuse(("claims", i, "not_worse_than"), "a claim compares two initialisations, but this is the same one")
+        if claim.metric not in METRICS:
+            refuse(("claims", i, "metric"), f"unknown metric `{claim.metric}`{_nearest(claim.metric, METRICS)}")
+        if claim.adaptation is not None and claim.adaptation not in study.adaptations:
+            unknown = f"unknown adaptation `{claim.adaptation}`{_nearest(claim.adaptation, study.adaptations)}"
+            refuse(("claims", i, "adaptation"), unknown)
 
 
 def _check_start(study: Study, name: str, known: list[str], refuse: Callable[[tuple, str], None]) -> None:

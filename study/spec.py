@@ -230,6 +230,16 @@ class Resources(Strict):
     storage: str | None = None
 
 
+class Claim(Strict):
+    """That an initialisation scores less than ``margin`` below another; of all adaptations, or of the one named."""
+
+    initialisation: str
+    not_worse_than: str
+    margin: Annotated[float, Field(gt=0)]
+    metric: str = "auc"
+    adaptation: str | None = None
+
+
 class Study(Strict):
     """One study file, resolved.
 
@@ -250,6 +260,7 @@ class Study(Strict):
     initialisations: list[str] | None = None
     adaptations: Annotated[dict[str, Adaptation], Field(min_length=1)]
     selection: Selection = Selection()
+    claims: list[Claim] = []
     resources: Resources = Resources()
     track: Literal["aim"] | None = None
 

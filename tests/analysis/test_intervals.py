@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import norm, t
 
 from analysis.influence import Components, components
-from analysis.intervals import NEW_PATIENTS, THIS_TEST_SET, estimate, minus, satterthwaite
+from analysis.intervals import NEW_PATIENTS, THIS_TEST_SET, estimate, minus, over_blocks, satterthwaite
 
 
 def part(*values, df=9, who=("a", "b")):
@@ -70,6 +70,13 @@ def test_different_test_patients_are_never_paired():
 
 def test_satterthwaite_of_equal_parts_adds_their_degrees_of_freedom():
     assert satterthwaite([(1.0, 4), (1.0, 4)]) == (2.0, 8.0)
+
+
+def test_blocks_give_students_interval_where_they_vary():
+    """.6 .7 .8: s = .1, t(2) = 4.3027."""
+    low, high = over_blocks(np.array([0.6, 0.7, 0.8]))
+    assert (low, high) == (pytest.approx(0.7 - 4.302653 * 0.1 / 3**0.5), pytest.approx(0.7 + 4.302653 * 0.1 / 3**0.5))
+    assert over_blocks(np.array([0.7])) is None and over_blocks(np.array([0.7, 0.7])) is None
 
 
 def simulate(draws, seed, patients=50, images=2):

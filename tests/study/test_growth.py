@@ -21,10 +21,18 @@ def quickstart(*assignments: str):
         "pretraining.seeds=3",
         "resources.trial.cpus=2",
         "tasks.second={phantom: {seed: 9}}",
+        "claims=[{initialisation: spark, not_worse_than: other, margin: 0.02}]",
     ],
 )
 def test_extents_grow(grown):
-    check_growth(plain(quickstart()), quickstart(grown))
+    two = "pretraining.methods.other={method: spark}"  # so that a claim has somebody to compare with
+    check_growth(plain(quickstart(two)), quickstart(two, grown))
+
+
+def test_a_study_accepted_before_claims_were_known_takes_them_up():
+    two = "pretraining.methods.other={method: spark}"
+    old = {name: value for name, value in plain(quickstart(two)).items() if name != "claims"}
+    check_growth(old, quickstart(two, "claims=[{initialisation: spark, not_worse_than: other, margin: 0.02}]"))
 
 
 @pytest.mark.parametrize(

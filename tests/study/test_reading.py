@@ -134,3 +134,30 @@ def test_a_path_of_an_archive_starts_where_the_others_do(study_file, tmp_path):
     (tmp_path / "scans").mkdir()
     with pytest.raises(InputRefused, match=r"tasks\.lung\.npz: there is no file .*organ\.npz"):
         check_sources(study)
+
+
+CLAIMED = "pretraining.methods={a: {method: spark}, b: {method: spark}}"
+
+
+def test_a_claim_names_two_methods_a_margin_and_where_it_wants_a_metric_and_an_adaptation():
+    claims = "claims=[{initialisation: a, not_worse_than: b, margin: 0.02}]"
+    (claim,) = read_study("quickstart", [CLAIMED, claims]).claims
+    assert (claim.metric, claim.adaptation, claim.margin) == ("auc", None, 0.02)
+
+
+@pytest.mark.parametrize(
+    "claim, line",
+    [
+        ("{initialisation: aa, not_worse_than: b, margin: 1}", "claims.0.initialisation: unknown.*did you mean `a`"),
+        ("{initialisation: a, not_worse_than: scratch, margin: 1}", "claims.0.not_worse_than: `scratch` has no pre-tr"),
+        ("{initialisation: a, not_worse_than: a, margin: 1}", "claims.0.not_worse_than: .*is the same one"),
+        ("{initialisation: a, not_worse_than: b, margin: 0}", "claims.0.margin: .*greater than 0"),
+        ("{initialisation: a, not_worse_than: b}", "claims.0.margin: is missing"),
+        ("{initialisation: a, not_worse_then: b, margin: 1}", "did you mean `not_worse_than`"),
+        ("{initialisation: a, not_worse_than: b, margin: 1, metric: acu}", "claims.0.metric: .*did you mean `auc`"),
+        ("{initialisation: a, not_worse_than: b, margin: 1, adaptation: ful}", "claims.0.adaptation: .*`full`"),
+    ],
+)
+def test_a_claim_that_cannot_be_examined_is_refused_by_its_place(claim, line):
+    with pytest.raises(InputRefused, match=line):
+        read_study("quickstart", [CLAIMED, f"claims=[{claim}]"])
