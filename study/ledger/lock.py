@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from .errors import LockHeld, LockUnsupported
 from .storage import Storage
 
 LOCK = "lock"
+ATTEMPTS, PAUSE_SECONDS = 4, 0.05
 
 
 @contextmanager
@@ -28,12 +30,8 @@ def lock(root: str | Path) -> Iterator[None]:
     storage.mkdirs()
     handle = os.open(storage.local_root / LOCK, os.O_RDWR | os.O_CREAT, 0o666)  # closed in children that exec
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LockHeld(
-                f"{storage.root}: {_holder(handle)} is writing to this study; wait until it ends, or stop it"
-            ) from None
+        if not _taken(handle):
+            raise LockHeld(f"{storage.root}: {signed(handle)} is writing to this study; wait until it ends, or stop it")
         since = datetime.now(UTC).isoformat("T", "seconds")
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
         os.ftruncate(handle, 0)
@@ -43,7 +41,20 @@ def lock(root: str | Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _holder(handle: int) -> str:
+def _taken(handle: int) -> bool:
+    """Whether the lock could be had. `holder` may have it for a moment, so a few attempts are made."""
+    for attempt in range(ATTEMPTS):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if attempt < ATTEMPTS - 1:
+                time.sleep(PAUSE_SECONDS)
+    return False
+
+
+def signed(handle: int) -> str:
+    """Who the open lock file says holds it."""
     try:
         holder = json.loads(os.pread(handle, 4096, 0))
         return f"process {holder['pid']} on {holder['host']} (since {holder['since']})"
