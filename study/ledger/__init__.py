@@ -7,7 +7,7 @@ A reader needs `frame` (one study) or `frames` (many), who only looks on `count`
 from .check import Finding, check, set_aside
 from .commit import Ledger
 from .counting import count
-from .errors import Contradiction, Damaged, LedgerError, LockHeld, LockUnsupported, UnknownVersion
+from .errors import Contradiction, Damaged, LedgerError, LockHeld, LockUnsupported, Overtaken, UnknownVersion
 from .holder import holder
 from .lock import lock
 from .read import frame, frames
@@ -25,6 +25,7 @@ __all__ = [
     "LedgerError",
     "LockHeld",
     "LockUnsupported",
+    "Overtaken",
     "Storage",
     "UnknownVersion",
     "check",

@@ -44,7 +44,7 @@ def check(root: str | Path) -> list[Finding]:
 def set_aside(root: str | Path, path: str) -> str:
     """Move a file of a table (a path as `Finding` gives it) to `<root>/damaged`, and return its new path."""
     storage = Storage(root)
-    inside = path.removeprefix(f"{storage.root}/")
+    inside = storage.inside(path)
     target = f"damaged/{inside.replace('/', '-')}"
     storage.write_atomic(target, storage.read_bytes(inside))
     storage.remove(inside)

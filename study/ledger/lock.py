@@ -1,16 +1,19 @@
-"""One writer a study. The lock is the kernel's (flock): it ends with the process that holds it, however that dies."""
+"""One writer a study. On a local disk the lock is the kernel's (flock): it ends with the process that holds it, however
+that dies. On an object store it is a lease.
+"""
 
 import fcntl
 import json
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .errors import LockHeld, LockUnsupported
+from .errors import LockHeld
+from .lease import leased
 from .storage import Storage
 
 LOCK = "lock"
@@ -18,16 +21,29 @@ ATTEMPTS, PAUSE_SECONDS = 4, 0.05
 
 
 @contextmanager
-def lock(root: str | Path) -> Iterator[None]:
-    """Hold the study under `root` for writing.
+def lock(root: str | Path, *, say: Callable[[str], None] = lambda line: None) -> Iterator[Storage]:
+    """Hold the study under `root` for writing, through the storage that this gives.
+
+    On a local disk the file stays behind: what it says counts only while locked. On an object store it may be said that
+    an earlier driver's lease is being waited for.
 
     Raises LockHeld, naming the holder where it is known, if any other `lock` on it is open, in this process or another;
-    LockUnsupported where the root is no local folder. The file stays behind: what it says counts only while locked.
+    LockUnsupported where the root is neither a local folder nor in a store that keeps to conditional writes.
     """
     storage = Storage(root)
     if storage.local_root is None:
-        raise LockUnsupported(f"{root}: only a study in a local folder can be locked for writing; give a local folder")
+        storage.probe()
+        with leased(storage, say=say) as held:
+            yield held
+    else:
+        with _flocked(storage):
+            yield storage
+
+
+@contextmanager
+def _flocked(storage: Storage) -> Iterator[None]:
     storage.mkdirs()
+    assert storage.local_root is not None
     handle = os.open(storage.local_root / LOCK, os.O_RDWR | os.O_CREAT, 0o666)  # closed in children that exec
     try:
         if not _taken(handle):
