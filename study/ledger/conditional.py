@@ -1,5 +1,5 @@
 """Conditional writes on object stores: an object is replaced only while it is what its writer last saw (`If-Match`),
-and made only while there is none (`If-None-Match`). fsspec has no common word for it; here it is said to S3 and its kin.
+and made only while there is none (`If-None-Match`). fsspec has no common word for it; here it is said as to S3.
 """
 
 import uuid
