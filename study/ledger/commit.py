@@ -1,7 +1,7 @@
 """Writing to a ledger: what belongs to a run first, then its row, which is the commit point."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -78,6 +78,14 @@ class Ledger:
             self._settled = True
         return len(new)
 
+    def forget(self, table: str, keys: Collection[str]) -> None:
+        """Drop the rows of these runs with all that belongs to them, so that they are run again. Durable."""
+        self._settle()
+        self._settled = False
+        gone = pa.array(keys, pa.string())
+        self._filter(table, lambda rows: pc.invert(pc.is_in(rows["key"], value_set=gone)))
+        self._load()
+
     def rows(self, table: str) -> list[dict]:
         """All rows of a table, read from disk and verified, as plain dicts in the order of commit."""
         self._settle()
@@ -105,21 +113,21 @@ class Ledger:
         self._tails = {table: Tail(self.storage, table) for table in TABLES}
         self._fingerprints = {table: self._stored(table) for table in COMMITTED}
         done = pa.array({key for stored in self._fingerprints.values() for key in stored}, pa.string())
-        for table in DEPENDENTS:
-            self._drop_orphans(table, done)
+        for table in DEPENDENTS:  # in all files: setting aside a damaged file of trials makes orphans of older rows
+            self._filter(table, lambda rows: pc.is_in(rows["key"], value_set=done))
         self._settled = True
 
-    def _drop_orphans(self, table: str, done: pa.Array) -> None:
-        # In all files, not the last alone: setting aside a damaged file of trials makes orphans of older rows. A file
-        # that loses every row is kept, empty, so that a reader who has listed the folder never finds one gone.
+    def _filter(self, table: str, wanted: Callable[[pa.Table], pa.Array]) -> None:
+        """Drop the rows of a table that are not wanted, of which `key` is looked at.
+
+        A file that loses every row is kept, empty, so that a reader who has listed the folder never finds one gone.
+        """
         tail = self._tails[table]
-        tail.keep(done)
+        tail.keep(wanted(tail.rows))
         for path in tail.full:
-            keys = read(self.storage, table, path, ["key"])["key"]
-            if not pc.all(pc.is_in(keys, value_set=done), min_count=0).as_py():
+            if not pc.all(wanted(read(self.storage, table, path, ["key"])), min_count=0).as_py():
                 held = read_held(self.storage, table, path)
-                kept = held.rows.filter(pc.is_in(held.rows["key"], value_set=done))
-                write(self.storage, path, kept, tag=held.tag, sealed=True)
+                write(self.storage, path, held.rows.filter(wanted(held.rows)), tag=held.tag, sealed=True)
 
     def _stored(self, table: str) -> dict[str, str]:
         stored: dict[str, str] = {}

@@ -69,7 +69,7 @@ class Leased(Storage):
 def overtaken(storage: Storage) -> Overtaken:
     """The error for a driver that is no longer the one: who is, and what to do."""
     return Overtaken(
-        f"{storage.root}: this driver was not heard of for too long, and {lease_holder(storage) or 'another driver'} has taken the study over; "
+        f"{storage.root}: this driver was not heard of for too long, and {_other(storage)} has taken the study over; "
         "nothing more was written; what it had not committed runs again there"
     )
 
@@ -152,7 +152,7 @@ def _read(storage: Storage) -> tuple[dict | None, str | None]:
 
 def _held(storage: Storage) -> LockHeld:
     return LockHeld(
-        f"{storage.root}: {lease_holder(storage) or 'another driver'} is writing to this study; wait until it ends, or stop it and wait a minute"
+        f"{storage.root}: {_other(storage)} is writing to this study; wait until it ends, or stop it and wait a minute"
     )
 
 
@@ -160,6 +160,10 @@ def lease_holder(storage: Storage) -> str | None:
     """Who holds the lease, as `process 1 on host (since ...)`; None where nobody does."""
     lease, _ = _read(storage)
     return _named(lease) if lease is not None and lease["holder"] else None
+
+
+def _other(storage: Storage) -> str:
+    return lease_holder(storage) or "another driver"
 
 
 def _named(lease: dict) -> str:

@@ -13,7 +13,6 @@ import re
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from .errors import Damaged, UnknownVersion
@@ -153,9 +152,9 @@ class Tail:
     def path(self) -> str:
         return path_of(self._table, self._number)
 
-    def keep(self, done: pa.Array) -> None:
-        """Drop the rows whose key is not among `done`."""
-        kept = self.rows.filter(pc.is_in(self.rows["key"], value_set=done))
+    def keep(self, wanted: pa.Array) -> None:
+        """Drop the rows that are not wanted, if there are any."""
+        kept = self.rows.filter(wanted)
         if kept.num_rows < self.rows.num_rows:
             self._write(kept)
 
