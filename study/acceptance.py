@@ -1,16 +1,41 @@
 """What a study's folder keeps of the study itself: each accepted file, and the plan that the last one made."""
 
+import io
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import polars as pl
+import pyarrow.parquet as pq
 import yaml
 
 from study.errors import InputRefused
 from study.growth import check_growth, plain
 from study.keys import DEFAULT_FACTORS
-from study.ledger import Storage
+from study.ledger import TABLES, Storage
 from study.plan import Plan
 from study.spec import Study
+
+PLAN, EARLIER_PLAN = "plan.parquet", "plan.json"
+BUDGETS = ("trials", "finals", "search_budget")
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The plan as it was written.
+
+    pretraining: `initialisation` and `pretrain_seed` of each run. cells: a row a cell, with all of its factors, the
+    `trials` and `finals` that it gets, and the `search_budget` that is part of its final runs' position.
+    """
+
+    pretraining: list[dict[str, Any]]
+    cells: pl.DataFrame
+
+    @property
+    def factors(self) -> list[str]:
+        """The columns that together say which cell a row of `trials` or `finals` belongs to."""
+        return [name for name in self.cells.columns if name not in BUDGETS]
 
 
 def accepted(root: Path) -> dict | None:
@@ -33,16 +58,40 @@ def accept(root: Path, study: Study, plan: Plan) -> None:
         number = 1 + sum(name.endswith(".yaml") for name in storage.list("spec"))
         text = yaml.safe_dump(plain(study), sort_keys=False, allow_unicode=True)
         storage.write_atomic(f"spec/{number:03d}.yaml", text.encode())
-    cells = [
-        DEFAULT_FACTORS | dict(cell.factors) | {"trials": cell.trials, "finals": cell.finals} for cell in plan.cells
-    ]
     runs = [{"initialisation": e.initialisation, "pretrain_seed": e.pretrain_seed} for e in plan.pretraining_runs]
-    storage.write_atomic("plan.json", json.dumps({"pretraining": runs, "cells": cells}, indent=1).encode())
+    budgets = {name: adaptation.trials for name, adaptation in study.adaptations.items()}
+    cells = _cells(
+        [
+            dict(cell.factors)
+            | {"trials": cell.trials, "finals": cell.finals, "search_budget": budgets[cell.factors["adaptation"]]}
+            for cell in plan.cells
+        ]
+    )
+    sink = io.BytesIO()
+    pq.write_table(cells.to_arrow().replace_schema_metadata({"pretraining": json.dumps(runs)}), sink)
+    storage.write_atomic(PLAN, sink.getvalue())
+    storage.remove(EARLIER_PLAN)
 
 
-def planned(root: Path) -> dict:
-    """The plan as it was written: ``pretraining`` runs and ``cells``, each with its factors and budgets."""
-    return json.loads(Storage(str(root)).read_bytes("plan.json"))
+def planned(root: Path) -> Planned:
+    """The plan of the study that was accepted last.
+
+    Raises:
+        InputRefused: where none was made yet.
+    """
+    storage = Storage(str(root))
+    if storage.exists(PLAN):
+        table = pq.read_table(io.BytesIO(storage.read_bytes(PLAN)))
+        runs = json.loads(table.schema.metadata[b"pretraining"])
+        return Planned(runs, pl.DataFrame(table))
+    if storage.exists(EARLIER_PLAN):
+        plan, study = json.loads(storage.read_bytes(EARLIER_PLAN)), accepted(root) or {}
+        budgets = {name: adaptation["trials"] for name, adaptation in study["adaptations"].items()}
+        return Planned(
+            plan["pretraining"],
+            _cells([cell | {"search_budget": budgets[cell["adaptation"]]} for cell in plan["cells"]]),
+        )
+    raise InputRefused(f"{root}: the study was never planned to its end; run it (again) first")
 
 
 def find_root(results: Path) -> Path:
@@ -58,3 +107,11 @@ def find_root(results: Path) -> Path:
         raise InputRefused(f"{results}: no study has left results here")
     names = ", ".join(str(folder) for folder in studies)
     raise InputRefused(f"{results} holds several studies; name one of {names}")
+
+
+def _cells(rows: list[dict[str, Any]]) -> pl.DataFrame:
+    """Cells with their factors named and typed as in the tables, a default that one leaves out in its column."""
+    empty = pl.DataFrame(TABLES["finals"].empty_table())
+    named = rows[0].keys() | DEFAULT_FACTORS.keys() if rows else DEFAULT_FACTORS.keys()
+    schema = {name: dtype for name, dtype in empty.schema.items() if name in named} | dict.fromkeys(BUDGETS, pl.Int32)
+    return pl.from_dicts([DEFAULT_FACTORS | row for row in rows], schema=schema)

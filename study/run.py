@@ -70,7 +70,7 @@ def run_study(
 
 def report(root: Path) -> Path:
     """Write the report of a study's folder anew from what its ledger holds."""
-    return write_report(root, spec=accepted(root) or {}, planned=planned(root)["cells"])
+    return write_report(root, spec=accepted(root) or {}, planned=planned(root).cells.to_dicts())
 
 
 def _run(

@@ -1,10 +1,7 @@
-"""A plan and a study's state, in lines for a terminal."""
+"""A plan, in lines for a terminal."""
 
 from collections import Counter
-from pathlib import Path
 
-from study.acceptance import accepted, planned
-from study.ledger import frame
 from study.plan import Plan
 from study.spec import Study
 from trainables import adaptations
@@ -42,22 +39,4 @@ def plan_lines(study: Study, plan: Plan) -> list[str]:
         f"in all: {runs} pre-training runs, {len(cells)} cells, "
         f"{sum(c.trials for c in cells)} trials, {sum(c.finals for c in cells)} final runs"
     )
-    return lines
-
-
-def status_lines(root: Path) -> list[str]:
-    """What of the accepted plan is done, failed and missing."""
-    study, plan = accepted(root), planned(root)
-    made = sum(
-        (root / "encoders" / f"{r['initialisation']}-{r['pretrain_seed']}.json").exists() for r in plan["pretraining"]
-    )
-    lines = [f"study {study['name'] if study else root.name} in {root}"]
-    lines.append(f"  pre-training  {made} of {len(plan['pretraining'])} done")
-    for table, budget, name in (("trials", "trials", "trials"), ("finals", "finals", "final runs")):
-        rows = frame(str(root), table)
-        counts = dict(sorted(rows["status"].value_counts().iter_rows()))
-        wanted = sum(cell[budget] for cell in plan["cells"])
-        words = ", ".join(f"{count} {status}" for status, count in counts.items()) or "none yet"
-        lines.append(f"  {name:<12}  {wanted} planned, in the ledger {words}")
-    lines.append(f"  report        {root / 'report.html' if (root / 'report.html').exists() else 'not written yet'}")
     return lines

@@ -1,6 +1,7 @@
 """What every test stands on: a quiet machine of its own, one Ray, and the real images where they are at hand."""
 
 import os
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,6 +37,34 @@ def ray_cluster() -> Iterator[str]:
 
     with session(None, cpus=2, say=lambda line: None):
         yield ray.get_runtime_context().gcs_address
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[str]:
+    """A bucket of an S3 server on loopback, whose address this process and those that it starts find in the
+    environment; its URL."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    address = "http://{}:{}".format(*server.get_host_and_port())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", address)
+        patch.setenv("AWS_ACCESS_KEY_ID", "testing")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        import fsspec
+
+        fsspec.filesystem("s3").mkdir("results")
+        yield "s3://results"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(object_store: str) -> str:
+    """A folder of the bucket that no other test knows; its URL."""
+    return f"{object_store}/{uuid.uuid4().hex[:8]}"
 
 
 @pytest.fixture(scope="session")

@@ -3,56 +3,81 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-
 from .errors import Damaged, UnknownVersion
 from .schemas import COMMITTED, DEPENDENTS, TABLES
-from .segments import NAME, path_of, read
-from .storage import Storage
+from .segments import NAME, path_of, read, write
+from .storage import TMP, Storage
+
+HARMLESS = ("orphan", "leftover")
+"""Kinds of findings that the next writer clears away, or that one at work has just not finished."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """`kind` is damaged, empty, foreign, missing, duplicate or orphan; all but an orphan needs a hand."""
+    """`kind` is damaged, empty, foreign, missing, duplicate, newer, orphan or leftover.
+
+    All but the last two need a hand, of which a file of a newer version needs none but a newer Labelcurve.
+    """
 
     kind: str
     path: str
     detail: str
 
+    @property
+    def needs_a_hand(self) -> bool:
+        return self.kind not in HARMLESS
 
-def check(root: str | Path) -> list[Finding]:
+
+def check(root: str | Path | Storage) -> list[Finding]:
     """Read every file of every table, checksums verified, and name what is wrong; nothing is changed."""
-    storage = Storage(root)
-    findings: list[Finding] = []
-    tables = {table: _read_all(storage, table, findings) for table in TABLES}
+    storage = Storage.at(root)
+    findings = [
+        Finding("leftover", storage.full(path), "half a write of a driver that died, or a whole one that is under way")
+        for path in storage.list(TMP)
+    ]
+    keys = {table: _read_all(storage, table, findings) for table in TABLES}
     done: dict[str, str] = {}
     for table in COMMITTED:
-        for path, rows in tables[table].items():
-            for key in rows["key"].to_pylist():
+        for path, stored in keys[table].items():
+            twice = []
+            for key in stored:
                 if key in done:
-                    findings.append(Finding("duplicate", storage.full(path), f"key {key} is in {done[key]} too"))
-                done.setdefault(key, path)
+                    twice.append(f"{key} ({done[key]})")
+                done[key] = path
+            if twice:
+                detail = f"{len(twice)} keys that are stored already, such as {twice[0]}"
+                findings.append(Finding("duplicate", storage.full(path), detail))
     for table in DEPENDENTS:
-        for path, rows in tables[table].items():
-            strange = sum(key not in done for key in rows["key"].to_pylist())
+        for path, stored in keys[table].items():
+            strange = sum(key not in done for key in stored)
             if strange:
                 detail = f"{strange} rows of runs that were never committed; the next writer drops them"
                 findings.append(Finding("orphan", storage.full(path), detail))
     return findings
 
 
-def set_aside(root: str | Path, path: str) -> str:
-    """Move a file of a table (a path as `Finding` gives it) to `<root>/damaged`, and return its new path."""
-    storage = Storage(root)
-    inside = path.removeprefix(f"{storage.root}/")
-    target = f"damaged/{inside.replace('/', '-')}"
-    storage.write_atomic(target, storage.read_bytes(inside))
-    storage.remove(inside)
+def set_aside(root: str | Path | Storage, path: str) -> str:
+    """Move a file (a path as `Finding` gives it) to `<root>/damaged`, durably, and return its new path.
+
+    A file of a table leaves an empty one in its place, so that the next check misses nothing; so does one that is gone.
+    To be done under `lock`.
+    """
+    storage = Storage.at(root)
+    inside, target = storage.inside(path), ""
+    if storage.exists(inside):
+        name = f"damaged/{inside.replace('/', '-')}"
+        there = set(storage.list("damaged"))
+        target = next(each for n in range(len(there) + 1) if (each := f"{name}.{n}" if n else name) not in there)
+        storage.move(inside, target)
+    table, _, name = inside.partition("/")
+    if table in TABLES and NAME.fullmatch(name):
+        write(storage, inside, TABLES[table].empty_table())
     return storage.full(target)
 
 
-def _read_all(storage: Storage, table: str, findings: list[Finding]) -> dict[str, pa.Table]:
-    tables: dict[str, pa.Table] = {}
+def _read_all(storage: Storage, table: str, findings: list[Finding]) -> dict[str, list[str]]:
+    """Path -> keys of each file of a table that can be read."""
+    keys: dict[str, list[str]] = {}
     numbers = []
     for path in storage.list(table):
         name = path.removeprefix(f"{table}/")
@@ -61,11 +86,18 @@ def _read_all(storage: Storage, table: str, findings: list[Finding]) -> dict[str
             continue
         numbers.append(int(name[:6]))
         try:
-            tables[path] = read(storage, table, path)
+            rows = read(storage, table, path)
         except (Damaged, UnknownVersion) as error:
-            kind = "damaged" if storage.read_bytes(path) else "empty"
-            findings.append(Finding(kind, storage.full(path), str(error)))
+            findings.append(Finding(_kind(error, storage, path), storage.full(path), str(error)))
+        else:
+            keys[path] = rows["key"].to_pylist() if "key" in rows.column_names else []
     for number in sorted(set(range(max(numbers, default=-1) + 1)) - set(numbers)):
         detail = "a file of the table is gone; what it held is missing"
         findings.append(Finding("missing", storage.full(path_of(table, number)), detail))
-    return tables
+    return keys
+
+
+def _kind(error: Exception, storage: Storage, path: str) -> str:
+    if not storage.read_bytes(path):
+        return "empty"
+    return "damaged" if isinstance(error, Damaged) else "newer"

@@ -1,7 +1,7 @@
 """Writing to a ledger: what belongs to a run first, then its row, which is the commit point."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -12,7 +12,7 @@ from .errors import Contradiction, Damaged
 from .read import committed
 from .rows import Row, to_table
 from .schemas import COMMITTED, DEPENDENTS, TABLES
-from .segments import Tail, read, segments, write
+from .segments import Tail, read, read_held, write
 from .storage import TMP, Storage
 
 _CARRIES = {"trials": ("curves", "predictions"), "finals": DEPENDENTS, "pretraining": ()}
@@ -22,13 +22,16 @@ _MAY_DIFFER = {"fingerprint", "started_at", "ended_at", "at", "seconds", "device
 class Ledger:
     """A study's tables, open for writing by the one process that holds `lock(root)`.
 
-    Opening drops what an interrupted writer left: rows in curves, scores and predictions whose run was never committed.
-    Raises Damaged when a file that is needed for that cannot be read. `failpoint` is called with the name of each place
-    where a test may want this process to die.
+    `root` is the storage that `lock` gave; on a local disk its path does too. Opening drops what an interrupted writer
+    left: rows in curves, scores and predictions whose run was never committed. Raises Damaged when a file that is
+    needed for that cannot be read. `failpoint` is called with the name of each place where a test may want this process
+    to die.
     """
 
-    def __init__(self, root: str | Path, *, failpoint: Callable[[str], None] = lambda name: None) -> None:
-        self._storage = Storage(root)
+    def __init__(self, root: str | Path | Storage, *, failpoint: Callable[[str], None] = lambda name: None) -> None:
+        self.storage = Storage.at(root)
+        if self.storage.local_root is None and self.storage.fence is None:
+            raise ValueError(f"{self.storage.root}: on an object store a ledger is written through what `lock` gives")
         self._failpoint = failpoint
         self._load()
 
@@ -43,7 +46,8 @@ class Ledger:
         """Store one run (or all rows of one pre-training run) with what belongs to it. Durable when it returns.
 
         Raises ValueError for a row that the tables refuse or a key that is stored already, Contradiction for a key that
-        is stored with another fingerprint, OSError when the disk fails; then look at `keys` before trying again.
+        is stored with another fingerprint, OSError when the disk fails; then look at `keys` before trying again. On an
+        object store Overtaken once another driver holds the study: whatever it has done stays as it is.
         """
         self._settle()
         rows = to_table(table, [row] if isinstance(row, Mapping) else list(row))
@@ -74,10 +78,18 @@ class Ledger:
             self._settled = True
         return len(new)
 
+    def forget(self, table: str, keys: Collection[str]) -> None:
+        """Drop the rows of these runs with all that belongs to them, so that they are run again. Durable."""
+        self._settle()
+        self._settled = False
+        gone = pa.array(keys, pa.string())
+        self._filter(table, lambda rows: pc.invert(pc.is_in(rows["key"], value_set=gone)))
+        self._load()
+
     def rows(self, table: str) -> list[dict]:
         """All rows of a table, read from disk and verified, as plain dicts in the order of commit."""
         self._settle()
-        return committed(self._storage, table).to_dicts()
+        return committed(self.storage, table).to_dicts()
 
     def keys(self, table: str) -> set[str]:
         """The keys that are done, out of memory (a copy)."""
@@ -94,23 +106,38 @@ class Ledger:
 
     def _load(self) -> None:
         self._settled = False
-        for path in self._storage.list(TMP):
+        for path in self.storage.list(TMP) if self.storage.local_root else ():
             if ".parquet." in path:  # half a file of a writer that died: this one is alone
-                self._storage.remove(path)
+                self.storage.remove(path)
+        # First the growing files, which on an object store shuts earlier drivers out: what is read then is all.
+        self._tails = {table: Tail(self.storage, table) for table in TABLES}
         self._fingerprints = {table: self._stored(table) for table in COMMITTED}
         done = pa.array({key for stored in self._fingerprints.values() for key in stored}, pa.string())
-        for table in DEPENDENTS:
-            _drop_orphans(self._storage, table, done)
-        self._tails = {table: Tail(self._storage, table) for table in TABLES}
+        for table in DEPENDENTS:  # in all files: setting aside a damaged file of trials makes orphans of older rows
+            self._filter(table, lambda rows: pc.is_in(rows["key"], value_set=done))
         self._settled = True
+
+    def _filter(self, table: str, wanted: Callable[[pa.Table], pa.Array]) -> None:
+        """Drop the rows of a table that are not wanted, of which `key` is looked at.
+
+        A file that loses every row is kept, empty, so that a reader who has listed the folder never finds one gone.
+        """
+        tail = self._tails[table]
+        tail.keep(wanted(tail.rows))
+        for path in tail.full:
+            if not pc.all(wanted(read(self.storage, table, path, ["key"])), min_count=0).as_py():
+                held = read_held(self.storage, table, path)
+                write(self.storage, path, held.rows.filter(wanted(held.rows)), tag=held.tag, sealed=True)
 
     def _stored(self, table: str) -> dict[str, str]:
         stored: dict[str, str] = {}
-        for path in segments(self._storage, table):
-            found = read(self._storage, table, path, ["key", "fingerprint"])
+        tail = self._tails[table]
+        columns = ["key", "fingerprint"]
+        parts = [(path, read(self.storage, table, path, columns)) for path in tail.full] + [(tail.path, tail.rows)]
+        for path, found in parts:
             new = _fingerprints(found)
             if len(new) < found.num_rows or new.keys() & stored.keys():
-                where = self._storage.full(path)
+                where = self.storage.full(path)
                 raise Damaged(f"{where}: it holds a key twice, or one that an earlier file holds; set it aside")
             stored |= new
         return stored
@@ -130,12 +157,12 @@ class Ledger:
                 raise ValueError(f"{table}: key {key} is stored in {other} already")
 
     def _difference(self, table: str, key: str, rows: pa.Table) -> str:
-        stored = committed(self._storage, table).filter(pl.col("key") == key).to_dicts()[0]
+        stored = committed(self.storage, table).filter(pl.col("key") == key).to_dicts()[0]
         offered = rows.filter(pc.equal(rows["key"], key)).to_pylist()[0]
         differ = [name for name in stored if name not in _MAY_DIFFER and stored[name] != offered[name]]
         shown = "; ".join(f"{name}: {_short(stored[name])} stored, {_short(offered[name])} offered" for name in differ)
         return (
-            f"{self._storage.full(table)}: key {key} is stored with fingerprint {stored['fingerprint']}, offered with"
+            f"{self.storage.full(table)}: key {key} is stored with fingerprint {stored['fingerprint']}, offered with"
             f" {offered['fingerprint']} ({shown or 'no column differs'}); what changed needs a study of another name"
         )
 
@@ -154,16 +181,6 @@ def _check_belongings(table: str, rows: pa.Table, belongings: dict[str, pa.Table
             raise ValueError(f"{name}: key {min(strange)} is not among the committed rows")
         if table == "trials" and "test" in part["split"].to_pylist():
             raise ValueError(f"{name}: a trial is judged on validation data and may hold nothing about the test set")
-
-
-def _drop_orphans(storage: Storage, table: str, done: pa.Array) -> None:
-    # All files, not the last alone: setting aside a damaged file of trials makes orphans of older rows. A file that
-    # loses every row is kept, empty, so that a reader who has listed the folder never finds one gone.
-    for path in segments(storage, table):
-        keys = read(storage, table, path, ["key"])["key"]
-        if not pc.all(pc.is_in(keys, value_set=done), min_count=0).as_py():
-            rows = read(storage, table, path)
-            write(storage, path, rows.filter(pc.is_in(rows["key"], value_set=done)))
 
 
 def _unseen(offered: list[dict], stored: set[tuple]) -> list[tuple]:

@@ -35,3 +35,9 @@ class Contradiction(LedgerError):
     """A key is stored already, and what was run under it then is not what is offered now."""
 
     exit_code = 2
+
+
+class Overtaken(LedgerError):
+    """Another driver has taken this study over, while this one could not renew its lease."""
+
+    exit_code = 5

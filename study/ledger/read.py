@@ -12,13 +12,13 @@ from .segments import read, segments
 from .storage import Storage
 
 
-def frame(root: str | Path, table: str) -> pl.DataFrame:
+def frame(root: str | Path | Storage, table: str) -> pl.DataFrame:
     """A study's table in the order of commit; empty, with all columns, where nothing is stored.
 
     May be called while a writer is at work. Rows of curves, scores and predictions come only with their run committed.
     Raises Damaged or UnknownVersion, naming the file and what to do.
     """
-    return committed(Storage(root), table)
+    return committed(Storage.at(root), table)
 
 
 def committed(storage: Storage, table: str) -> pl.DataFrame:

@@ -3,19 +3,26 @@
 Only the last one grows, and it is rewritten whole at every append, so a table stays a handful of files, needs no
 compaction, and never shows a glob the same row twice. An append goes into one file alone: it is there or it is not.
 Pages carry checksums, which Polars and DuckDB do not look at and which `read` verifies.
+
+On an object store each file carries the number of the driver that wrote it (its fence). A driver that opens a table
+puts its own on the growing file, which changes the file's tag, so that whoever held the study before can neither write
+it again nor, since it would first have to write into it that it is sealed, begin the next one.
 """
 
 import re
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .errors import Damaged, UnknownVersion
+from .lease import overtaken
 from .schemas import COMMITTED, DEPENDENTS, TABLES, VERSION
 from .storage import Storage
 
 NAME = re.compile(r"\d{6}\.parquet")
 READABLE = {str(version) for version in range(1, VERSION + 1)}
+FENCE, SEALED = "labelcurve.fence", "labelcurve.sealed"
 
 
 def limit(table: str) -> int:
@@ -36,11 +43,40 @@ def segments(storage: Storage, table: str) -> list[str]:
     return paths
 
 
-def write(storage: Storage, path: str, rows: pa.Table) -> None:
-    """Replace a file with these rows, atomically and durably. Raises OSError."""
+def write(storage: Storage, path: str, rows: pa.Table, *, tag: str | None = None, sealed: bool = False) -> str | None:
+    """Replace a file that has this tag (None: make one) with these rows, atomically and durably; its new tag.
+
+    Raises OSError, and Overtaken where another driver has written the file since it was read.
+    """
+    if storage.fence is not None:
+        marks = {FENCE: str(storage.fence)} | ({SEALED: "yes"} if sealed else {})
+        rows = rows.replace_schema_metadata((rows.schema.metadata or {}) | {k.encode(): v for k, v in marks.items()})
     sink = pa.BufferOutputStream()
     pq.write_table(rows, sink, compression="zstd", write_page_checksum=True)
-    storage.write_atomic(path, memoryview(sink.getvalue()))
+    new = storage.swap(path, memoryview(sink.getvalue()), tag)
+    if new is None:
+        raise overtaken(storage)
+    return new
+
+
+@dataclass(frozen=True)
+class Held:
+    """A file as it was read: its rows, the tag to replace it under, and whether the next one was begun."""
+
+    rows: pa.Table
+    tag: str
+    fence: int
+    sealed: bool
+
+
+def read_held(storage: Storage, table: str, path: str) -> Held:
+    """A file to be replaced. Raises as `read`, and Overtaken where a later driver than this one wrote it."""
+    data, tag = storage.read_tagged(path)
+    rows, marks = _parsed(storage, table, path, data, None)
+    fence = int(marks.get(FENCE, 0))
+    if storage.fence is not None and fence > storage.fence:
+        raise overtaken(storage)
+    return Held(rows, tag, fence, SEALED in marks)
 
 
 def read(storage: Storage, table: str, path: str, columns: list[str] | None = None) -> pa.Table:
@@ -48,7 +84,12 @@ def read(storage: Storage, table: str, path: str, columns: list[str] | None = No
 
     Raises Damaged if it is not what was written, UnknownVersion if a later Labelcurve wrote it.
     """
-    data = storage.read_bytes(path)
+    return _parsed(storage, table, path, storage.read_bytes(path), columns)[0]
+
+
+def _parsed(
+    storage: Storage, table: str, path: str, data: bytes, columns: list[str] | None
+) -> tuple[pa.Table, dict[str, str]]:
     try:
         file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
         metadata = {name.decode(): value.decode() for name, value in (file.schema_arrow.metadata or {}).items()}
@@ -65,7 +106,7 @@ def read(storage: Storage, table: str, path: str, columns: list[str] | None = No
         )
     if not _fits(file.schema_arrow, TABLES[table], complete=version == str(VERSION)):
         raise Damaged(damage(storage, table, path, "its columns are not those of the table"))
-    return _completed(rows, TABLES[table], columns)
+    return _completed(rows, TABLES[table], columns), metadata
 
 
 def _fits(found: pa.Schema, today: pa.Schema, *, complete: bool) -> bool:
@@ -88,19 +129,46 @@ def damage(storage: Storage, table: str, path: str, what: str) -> str:
 
 
 class Tail:
-    """The file of a table that still grows."""
+    """The file of a table that still grows, with `rows` in it, behind those that are full.
+
+    On an object store it is made this driver's at once.
+    """
 
     def __init__(self, storage: Storage, table: str) -> None:
         self._storage, self._table = storage, table
-        paths = segments(storage, table)
-        self._number = int(paths[-1][-14:-8]) if paths else 0
-        self._rows = read(storage, table, paths[-1]) if paths else TABLES[table].empty_table()
+        self.full = segments(storage, table)
+        self.rows, mine = TABLES[table].empty_table(), False
+        self._tag: str | None = None
+        if self.full:
+            held = read_held(storage, table, self.full[-1])
+            if not held.sealed:
+                self.full.pop()
+                self.rows, self._tag, mine = held.rows, held.tag, held.fence == storage.fence
+        self._number = int(self.full[-1][-14:-8]) + 1 if self.full else 0
+        if storage.fence is not None and not mine:
+            self._write(self.rows)
+
+    @property
+    def path(self) -> str:
+        return path_of(self._table, self._number)
+
+    def keep(self, wanted: pa.Array) -> None:
+        """Drop the rows that are not wanted, if there are any."""
+        kept = self.rows.filter(wanted)
+        if kept.num_rows < self.rows.num_rows:
+            self._write(kept)
 
     def append(self, rows: pa.Table) -> None:
-        """Add rows, all or none, in one file. Raises OSError."""
-        number, gathered = self._number, self._rows
-        if gathered.num_rows and gathered.num_rows + rows.num_rows > limit(self._table):
-            number, gathered = number + 1, TABLES[self._table].empty_table()
-        gathered = pa.concat_tables([gathered, rows]).combine_chunks()
-        write(self._storage, path_of(self._table, number), gathered)
-        self._number, self._rows = number, gathered
+        """Add rows, all or none, in one file. Raises OSError, and Overtaken once another driver has the study."""
+        if self.rows.num_rows and self.rows.num_rows + rows.num_rows > limit(self._table):
+            self._begin_next()
+        self._write(pa.concat_tables([self.rows, rows]).combine_chunks())
+
+    def _begin_next(self) -> None:
+        if self._storage.fence is not None:
+            write(self._storage, self.path, self.rows, tag=self._tag, sealed=True)
+        self._number, self.rows, self._tag = self._number + 1, TABLES[self._table].empty_table(), None
+
+    def _write(self, rows: pa.Table) -> None:
+        self._tag = write(self._storage, self.path, rows, tag=self._tag)
+        self.rows = rows

@@ -1,0 +1,29 @@
+"""`labelcurve plan`: what a study would run."""
+
+import argparse
+from typing import Any
+
+
+def add_to(commands: Any) -> None:
+    plan = commands.add_parser("plan", help="print what a study would run, and run nothing")
+    add_study(plan)
+    plan.set_defaults(do=_plan)
+
+
+def add_study(command: argparse.ArgumentParser) -> None:
+    """The arguments that name a study: its file or preset, and what is set otherwise than it says."""
+    command.add_argument("study", metavar="STUDY", help="a study file, or a preset's name")
+    command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one setting")
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from study.ingest import check_sources, preview
+    from study.plan import make_plan
+    from study.reading import read_study
+    from study.summary import plan_lines
+
+    study = read_study(options.study, options.set)
+    check_sources(study)
+    plan = make_plan(study, preview(study))
+    print("\n".join(plan_lines(study, plan)))
+    return 0

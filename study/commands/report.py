@@ -1,0 +1,19 @@
+"""`labelcurve report`: the report, written anew from the ledger."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add_to(commands: Any) -> None:
+    report = commands.add_parser("report", help="write the report anew from the ledger")
+    report.add_argument("results", metavar="RESULTS", type=Path, help="a study's folder under the results")
+    report.set_defaults(do=_report)
+
+
+def _report(options: argparse.Namespace) -> int:
+    from study.acceptance import find_root
+    from study.run import report
+
+    print(report(find_root(options.results)))
+    return 0
