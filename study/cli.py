@@ -4,10 +4,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from study.commands import doctor, plan, report, run, schema, status, weights
+from study.commands import aim, doctor, plan, report, run, schema, status, weights
 from study.errors import LabelcurveError, SurroundingsFailed
 
-COMMANDS = (plan, run, status, doctor, report, weights, schema)
+COMMANDS = (plan, run, status, doctor, report, weights, aim, schema)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

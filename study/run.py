@@ -3,7 +3,6 @@
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,7 +91,7 @@ def _run(
     for reason in plan.left_out:
         say(f"left out: {reason}")
     say(f"{len(plan.pretraining_runs)} pre-training runs, {len(plan.cells)} cells, results in {root}")
-    with session(address, say=say) as resources, closing(open_mirror(tracked, say=say)) as mirror:
+    with session(address, say=say) as resources, open_mirror(tracked, say=say) as mirror:
         pretraining_slots, slots = _slots(study, resources)
         encoders = Encoders(study, plan, root, ledger, ingested, mirror, pretraining_slots, say).make()
         features = make_features(study, plan, ingested.tasks, encoders, root=root, say=say)

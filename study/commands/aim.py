@@ -1,0 +1,41 @@
+"""`labelcurve aim`: the mirror of a study in Aim, made to say what the ledger says."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from study.errors import InputRefused, SurroundingsFailed
+
+
+def add_to(commands: Any) -> None:
+    """Put the command and its verb among `commands`."""
+    aim = commands.add_parser("aim", help="bring the mirror of a study in Aim up to date")
+    verbs = aim.add_subparsers(required=True, metavar="VERB")
+    sync = verbs.add_parser("sync", help="write what an Aim repository lacks of a study, remove what is wrong there")
+    sync.add_argument("results", metavar="RESULTS", type=Path, help="a study's folder under the results")
+    sync.add_argument("--repo", type=Path, metavar="DIR", help="default: the folder that the study's folder lies in")
+    sync.set_defaults(do=_sync)
+
+
+def _sync(options: argparse.Namespace) -> int:
+    from study.acceptance import find_root
+    from study.ledger import LedgerError
+    from study.tracking.disks import network_disk
+    from study.tracking.sync import sync
+
+    root = find_root(options.results).resolve()
+    folder = (options.repo or root.parent).expanduser().resolve()
+    if kind := network_disk(folder):
+        raise InputRefused(f"{folder} is on {kind}, where Aim's files break; give a folder on a local disk with --repo")
+    try:
+        written, removed = sync(root, folder, say=print)
+    except (LedgerError, OSError):
+        raise
+    except ImportError as error:
+        raise InputRefused(f"Aim cannot be used here ({error}); it needs a Python below 3.13") from None
+    except Exception as error:
+        raise SurroundingsFailed(
+            f"Aim failed in {folder}: {error!r}; try again, or make the mirror anew in another folder with --repo"
+        ) from error
+    print(f"{folder}: {written} runs written, {removed} removed; look at them with `aim up --repo {folder}`")
+    return 0
