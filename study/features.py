@@ -7,12 +7,22 @@ from pathlib import Path
 
 from study import keys
 from study.data.tasks import FrozenTask
-from study.plan import Plan
+from study.plan import Cell, Plan
 from study.spec import Study
 from trainables import adaptations
 
 Features = dict[tuple[str, str], dict]
 """(encoder name, task) -> ``{"uri", "digest"}`` of an array (images, dimensions)."""
+
+
+def shares_features(study: Study, cell: Cell) -> bool:
+    """Whether runs of the cell see features of one fixed encoder: in a probe, or while it is frozen before its release.
+
+    From scratch, each run that trains the encoder draws one of its own, which has none to share.
+    """
+    adaptation, asked = adaptations.get(cell.factors["adaptation"]), study.adaptations[cell.factors["adaptation"]]
+    fixed = adaptation.on_features or cell.factors["initialisation"] != "scratch"
+    return fixed and adaptation.starts_frozen(asked.settings, asked.space or {})
 
 
 def make_features(
@@ -24,9 +34,8 @@ def make_features(
     root: Path,
     say: Callable[[str], None],
 ) -> Features:
-    """Compute, as Ray tasks, what such adaptations need and the study's folder does not hold yet."""
-    cells = [cell for cell in plan.cells if adaptations.get(cell.factors["adaptation"]).on_features]
-    pairs = sorted({(cell.encoder, cell.factors["task"]) for cell in cells})
+    """Compute, as Ray tasks, what the cells need and the study's folder does not hold yet."""
+    pairs = sorted({(cell.encoder, cell.factors["task"]) for cell in plan.cells if shares_features(study, cell)})
     jobs = {pair: _job(study, tasks[pair[1]], encoders[pair[0]]) for pair in pairs}
     paths = {pair: root / "features" / f"{keys.digest(_content(jobs[pair]))}.npy" for pair in pairs}
     missing = [pair for pair in pairs if not paths[pair].exists()]

@@ -7,7 +7,7 @@ from typing import Any
 from study import keys
 from study.data.tasks import FrozenTask
 from study.errors import InputRefused
-from study.features import Features
+from study.features import Features, shares_features
 from study.ingest import Ingested
 from study.jobs import fingerprint, trial_job
 from study.ledger import Ledger
@@ -36,8 +36,8 @@ class Grid:
 
     def job(self, cell: Cell) -> dict:
         """What every run of the cell gets besides settings, seed and test labels."""
-        on_features = adaptations.get(cell.factors["adaptation"]).on_features
-        features = self.features[cell.encoder, cell.factors["task"]] if on_features else None
+        shared = shares_features(self.study, cell)
+        features = self.features[cell.encoder, cell.factors["task"]] if shared else None
         return trial_job(self.study, cell, self.task(cell), self.encoders[cell.encoder], features)
 
     def trial_key(self, cell: Cell, index: int) -> str:

@@ -17,13 +17,15 @@ def check_models(study: Study, root: Path) -> None:
     """
     import torch
 
-    from trainables import backbones, methods, weights
+    from trainables import backbones, classifier, methods, weights
 
     try:
         with torch.device("meta"):
-            backbones.build(study.backbone)
+            encoder = backbones.build(study.backbone)
     except Exception as error:
         raise InputRefused(f"backbone {study.backbone}: {last_line(error)}") from None
+    if "batch_norm" in study.adaptations and not classifier.batch_norms(encoder):
+        raise InputRefused(f"adaptations.batch_norm: {study.backbone} has no batch norm to train; leave it out")
     for name, entry in study.pretraining.methods.items():
         parsed = methods.settings_class(entry.method).model_validate(entry.settings)
         about = {"image_size": study.image_size, "batch": study.pretraining.batch_of(name), "window": study.window}

@@ -55,7 +55,7 @@ def run_row(
 
 
 def prediction_rows(key: str, task: FrozenTask, predictions: list) -> list[dict]:
-    """Worker predictions ``[split, row, [label], [p, ...]]`` with each sample's digest and patient pseudonym."""
+    """Worker predictions ``[split, test_set, row, labels, p]`` with each sample's digest and patient pseudonym."""
     who = {
         row: (digest, patient) for row, digest, patient in task.samples.select("row", "digest", "patient").iter_rows()
     }
@@ -63,13 +63,13 @@ def prediction_rows(key: str, task: FrozenTask, predictions: list) -> list[dict]
         {
             "key": key,
             "split": split,
-            "test_set": "test" if split == "test" else None,
+            "test_set": test_set,
             "sample": who[row][0],
             "patient": who[row][1],
             "labels": labels,
             "p": p,
         }
-        for split, row, labels, p in predictions
+        for split, test_set, row, labels, p in predictions
     ]
 
 

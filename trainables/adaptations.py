@@ -71,10 +71,21 @@ class Adaptation:
             resolved[name] = self.hyperparameters[name].check(name, value)
         return resolved
 
+    def starts_frozen(self, settings: Mapping[str, Any], space: Mapping[str, Any]) -> bool:
+        """Whether runs under these settings and in this space may see features of the encoder as it was given, which
+        can then be computed once for all of them."""
+        return self.on_features or "release_epoch" in space or settings.get("release_epoch", 0) > 0
+
     def run(self, job: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Import the module (and with it torch) and start the job there: a generator of records, one an epoch."""
         return importlib.import_module(self.module).run(job)
 
+
+LABEL_SMOOTHING = Hyperparameter(0.0, 0, 1, open_high=True, search={"low": 0.0, "high": 0.2, "log": False})
+DROPOUT = Hyperparameter(0.0, 0, 1, open_high=True, search={"low": 0.0, "high": 0.5, "log": False})
+AUGMENTATION = Hyperparameter(0.5, 0, 1, search={"low": 0.0, "high": 1.0, "log": False})
+WEIGHT_DECAY = Hyperparameter(0.01, 0, search={"low": 1e-4, "high": 0.3, "log": True})
+HEAD_LR = Hyperparameter(1.0, 0, open_low=True, search={"low": 1.0, "high": 10.0, "log": True})
 
 ADAPTATIONS: dict[str, Adaptation] = {
     "full": Adaptation(
@@ -82,16 +93,28 @@ ADAPTATIONS: dict[str, Adaptation] = {
         "trainables.finetune",
         {
             "lr": Hyperparameter(1e-3, 0, open_low=True, search={"low": 1e-4, "high": 1e-2, "log": True}),
-            "weight_decay": Hyperparameter(0.01, 0, search={"low": 1e-4, "high": 0.3, "log": True}),
-            "head_lr": Hyperparameter(1.0, 0, open_low=True, search={"low": 1.0, "high": 10.0, "log": True}),
+            "weight_decay": WEIGHT_DECAY,
+            "head_lr": HEAD_LR,
             "layer_decay": Hyperparameter(1.0, 0, 1, open_low=True, search={"low": 0.5, "high": 1.0, "log": False}),
-            "label_smoothing": Hyperparameter(
-                0.0, 0, 1, open_high=True, search={"low": 0.0, "high": 0.2, "log": False}
-            ),
-            "dropout": Hyperparameter(0.0, 0, 1, open_high=True, search={"low": 0.0, "high": 0.5, "log": False}),
-            "augmentation": Hyperparameter(0.5, 0, 1, search={"low": 0.0, "high": 1.0, "log": False}),
+            "label_smoothing": LABEL_SMOOTHING,
+            "dropout": DROPOUT,
+            "augmentation": AUGMENTATION,
             "batch": Hyperparameter(32, 2),
             "release_epoch": Hyperparameter(0, 0),
+        },
+    ),
+    # Frankle et al. 2021, arXiv 2003.00152: so few parameters bear larger rates.
+    "batch_norm": Adaptation(
+        "batch_norm",
+        "trainables.finetune",
+        {
+            "lr": Hyperparameter(3e-3, 0, open_low=True, search={"low": 1e-4, "high": 3e-2, "log": True}),
+            "weight_decay": WEIGHT_DECAY,
+            "head_lr": HEAD_LR,
+            "label_smoothing": LABEL_SMOOTHING,
+            "dropout": DROPOUT,
+            "augmentation": AUGMENTATION,
+            "batch": Hyperparameter(32, 2),
         },
     ),
     "linear": Adaptation(

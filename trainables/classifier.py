@@ -1,13 +1,15 @@
 """A classifier: an encoder and a linear head, how it is optimised, and what it predicts."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import cast
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from timm.models import group_parameters
 from torch import Tensor, nn
+from torch.nn import functional
 
 CLASS_COUNT_PRIOR = 0.5
 """Added to each class's number of training images, so that one without any keeps a finite log prior."""
@@ -16,23 +18,23 @@ CLASS_COUNT_PRIOR = 0.5
 class Classifier(nn.Module):
     """Encoder, dropout, linear head.
 
-    The head's bias starts at the log of the training classes' shares: under imbalance the first steps are then not
-    spent on learning how rare a class is (Lin et al. 2017, arXiv 1708.02002, section 3.3), and, unlike under class
-    weights, the probabilities stay calibrated. `generator` feeds the head's weights and, later, dropout.
+    The head's bias starts at the log of the training classes' shares, of several findings (`labels` of 0 and 1 for
+    each) at the log odds of each: under imbalance the first steps are then not spent on learning how rare a class is
+    (Lin et al. 2017, arXiv 1708.02002, section 3.3), and, unlike under class weights, the probabilities stay
+    calibrated. `generator` feeds the head's weights and, later, dropout.
     """
 
     encoder: nn.Module
 
     def __init__(
-        self, encoder: nn.Module, labels: Sequence[int], classes: int, *, dropout: float, generator: torch.Generator
+        self, encoder: nn.Module, labels: ArrayLike, classes: int, *, dropout: float, generator: torch.Generator
     ) -> None:
         super().__init__()
         self.encoder, self.dropout, self.generator = encoder, dropout, generator
         self.head = nn.utils.skip_init(nn.Linear, cast(int, encoder.num_features), classes)
-        counts = torch.bincount(torch.as_tensor(labels), minlength=classes) + CLASS_COUNT_PRIOR
         with torch.no_grad():
             self.head.weight.normal_(0, 0.01, generator=generator)
-            self.head.bias.copy_((counts / counts.sum()).log())
+            self.head.bias.copy_(prior(torch.as_tensor(labels), classes))
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, classes) of images (B, 1, H, W)."""
@@ -46,6 +48,23 @@ class Classifier(nn.Module):
         return self.head(features)
 
 
+def prior(labels: Tensor, classes: int) -> Tensor:
+    """Logits (classes,) that predict the shares of the training labels, (N,) classes or (N, findings) of 0 and 1."""
+    if labels.ndim == 2:
+        present, absent = labels.sum(0) + CLASS_COUNT_PRIOR, (1 - labels).sum(0) + CLASS_COUNT_PRIOR
+        return (present / absent).log()
+    counts = torch.bincount(labels, minlength=classes) + CLASS_COUNT_PRIOR
+    return (counts / counts.sum()).log()
+
+
+def loss_of(logits: Tensor, labels: Tensor, *, smoothing: float) -> Tensor:
+    """Mean cross-entropy over images, and over findings where labels are (B, findings); `smoothing` moves this share of
+    each label's weight to all answers alike."""
+    if labels.ndim == 2:
+        return functional.binary_cross_entropy_with_logits(logits, labels * (1 - smoothing) + smoothing / 2)
+    return functional.cross_entropy(logits, labels, label_smoothing=smoothing)
+
+
 def parameter_groups(
     model: Classifier, *, lr: float, head_lr: float, layer_decay: float, weight_decay: float
 ) -> list[dict]:
@@ -53,13 +72,15 @@ def parameter_groups(
 
     The head's rate is lr * head_lr; the encoder's block at depth d of D has lr * layer_decay^(D - d), the block next
     to the head being d = D - 1 (Clark et al. 2020, arXiv 2003.10555). Vectors (biases, norms) have no weight decay.
+    What of the encoder needs no gradient is in no group.
     """
     matcher = cast(Callable[..., dict], model.encoder.group_matcher)
     depths = group_parameters(model.encoder, matcher(coarse=False), reverse=True)
     parameters = [("head", 1, lr * head_lr, each) for each in model.head.parameters()]
     below_head = max(depths.values()) + 1
     for name, each in model.encoder.named_parameters():
-        parameters.append(("encoder", depths[name], lr * layer_decay ** (below_head - depths[name]), each))
+        if each.requires_grad:
+            parameters.append(("encoder", depths[name], lr * layer_decay ** (below_head - depths[name]), each))
     groups: dict[tuple, dict] = {}
     for part, depth, peak, each in parameters:
         decay = weight_decay if each.ndim > 1 else 0.0
@@ -88,11 +109,18 @@ def batches(images: int, batch: int, generator: torch.Generator) -> Iterator[Ten
     yield from torch.randperm(images, generator=generator).tensor_split(batches_per_epoch(images, batch))
 
 
-def probabilities(logits: Tensor) -> np.ndarray:
-    """Softmax in float64, (N, classes). Raises FloatingPointError if a logit is not finite."""
+def probabilities(logits: Tensor, *, multi: bool = False) -> np.ndarray:
+    """Softmax, or (`multi`) each finding's own sigmoid, in float64, (N, classes). Raises FloatingPointError if a logit
+    is not finite."""
     if not torch.isfinite(logits).all():
         raise FloatingPointError("predictions became NaN or infinite")
-    return torch.softmax(logits.detach().cpu().double(), 1).numpy()
+    logits = logits.detach().cpu().double()
+    return (torch.sigmoid(logits) if multi else torch.softmax(logits, 1)).numpy()
+
+
+def batch_norms(encoder: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:
+    """The batch norms of a network."""
+    return [each for each in encoder.modules() if isinstance(each, nn.modules.batchnorm._BatchNorm)]
 
 
 @torch.no_grad()
@@ -103,7 +131,7 @@ def settle_batch_norm(encoder: nn.Module, images: Tensor) -> None:
     classifier that tells its training images apart can order validation images at or below chance (Wu and Johnson
     2021, arXiv 2105.07576, "precise" batch norm).
     """
-    norms = [each for each in encoder.modules() if isinstance(each, nn.modules.batchnorm._BatchNorm)]
+    norms = batch_norms(encoder)
     if not norms:
         return
     momenta = [norm.momentum for norm in norms]

@@ -36,13 +36,23 @@ def place(module: Net, device: torch.device, *, channels_last: bool = False) -> 
     return module.to(memory_format=torch.channels_last) if last else module
 
 
-def hold(images: Tensor, device: torch.device) -> Tensor:
-    """Host memory that `send` copies from without waiting."""
-    return images.pin_memory() if device.type == "cuda" else images
-
-
 def send(images: Tensor, device: torch.device) -> Tensor:
-    return images.to(device, non_blocking=True)
+    """The images on the device; a GPU gets them through pinned memory, from which it copies while the host goes on."""
+    return (images.pin_memory() if device.type == "cuda" else images).to(device, non_blocking=True)
+
+
+@contextmanager
+def memory_share(gpus: float | None) -> Iterator[None]:
+    """A part of one GPU's memory, where a worker was given a part of one GPU: what asks for more fails alone with
+    torch's own out-of-memory error, and its neighbours on that GPU do not."""
+    if not gpus or gpus >= 1 or not torch.cuda.is_available():
+        yield
+        return
+    torch.cuda.set_per_process_memory_fraction(gpus)
+    try:
+        yield
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
 
 
 @contextmanager

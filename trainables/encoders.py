@@ -2,7 +2,7 @@
 it was."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,32 @@ EMBED_BATCH = 128
 """Images a forward pass without gradients."""
 
 
-def images(ref: Mapping[str, str], rows: list[int] | None, *, size: int, window: tuple[float, float]) -> Tensor:
-    """The store's rows (all of them for None) as one tensor (N, 1, size, size), float32 in [0, 1]."""
+class Images:
+    """Rows of a store, resident once a node: a memory map of uint16 that all its workers share, of which float32 images
+    in [0, 1] are made a batch at a time."""
+
+    def __init__(self, pixels: np.ndarray, rows: Sequence[int] | None) -> None:
+        self._pixels = pixels
+        self._rows = np.arange(len(pixels)) if rows is None else np.asarray(rows, dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, chosen: Tensor | slice) -> Tensor:
+        """Images (B, 1, size, size) at positions among the rows."""
+        which = self._rows[chosen if isinstance(chosen, slice) else chosen.numpy()]
+        return torch.from_numpy(np.divide(self._pixels[which], 65535, dtype=np.float32)).unsqueeze(1)
+
+    def split(self, size: int) -> Iterator[Tensor]:
+        """All images in their order, `size` at a time; one empty batch where there are none."""
+        for start in range(0, max(1, len(self)), size):
+            yield self[start : start + size]
+
+
+def images(ref: Mapping[str, str], rows: Sequence[int] | None, *, size: int, window: tuple[float, float]) -> Images:
+    """The store's rows, all of them for None."""
     low, high = window
-    pixels = cache.resized(ref, size=size, window=(low, high))
-    chosen = pixels if rows is None else pixels[np.asarray(rows, dtype=np.int64)]
-    return torch.from_numpy(np.divide(chosen, 65535, dtype=np.float32)).unsqueeze(1)
+    return Images(cache.resized(ref, size=size, window=(low, high)), rows)
 
 
 def encoder(backbone: str, ref: Mapping[str, str] | None, *, seed: int) -> nn.Module:
@@ -36,7 +56,7 @@ def encoder(backbone: str, ref: Mapping[str, str] | None, *, seed: int) -> nn.Mo
 
 
 @torch.inference_mode()
-def embed(module: nn.Module, pixels: Tensor, where: torch.device) -> Tensor:
+def embed(module: nn.Module, pixels: Tensor | Images, where: torch.device) -> Tensor:
     """Features (N, D), float32 on the CPU, of images (N, 1, H, W). The module is left in evaluation mode."""
     module.eval()
     parts = []
@@ -55,5 +75,6 @@ def state_hash(module: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def job_images(job: Mapping[str, Any], rows: list[int] | None) -> Tensor:
-    return images(job["images"], rows, size=job["image_size"], window=job["window"])
+def job_images(job: Mapping[str, Any], ref: Mapping[str, str], rows: Sequence[int] | None) -> Images:
+    """Rows of a store at the size and in the window of the job."""
+    return images(ref, rows, size=job["image_size"], window=job["window"])

@@ -136,7 +136,7 @@ class Run:
     def _batch(self) -> Tensor:
         first = self.step * self.config["batch"] + self.rank * self.share
         pixels = self.images.read(stream(len(self.images), seed=self.config["seed"], start=first, count=self.share))
-        return device.send(device.hold(pixels, self.device), self.device).float().div_(65535)
+        return device.send(pixels, self.device).float().div_(65535)
 
     def elapsed(self) -> float:
         """Seconds of training; probes are not part of it."""

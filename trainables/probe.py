@@ -4,17 +4,20 @@ import hashlib
 import io
 import os
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 from torch import Tensor
+from torch.nn import functional
 
 from study.data import cache
-from trainables import adaptations, device, encoders, records
-from trainables.classifier import probabilities
+from trainables import adaptations, device, encoders, folds, records, testsets
+from trainables.classifier import loss_of, probabilities
 
 ITERATIONS = 1000
 
@@ -22,59 +25,91 @@ ITERATIONS = 1000
 def run(job: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Fit the probe on `job["train"]` and yield one record; `step` counts the optimiser's iterations.
 
-    Features come from `job["features"]`, or (None) are computed here. Nothing is random, so the seed matters only
-    where the encoder itself is made from it. Raises ValueError for settings, rows or features that make no sense.
+    With `folds` there is a probe a fold, each judged on its own fold, and a final run tests one more, fitted on all of
+    the subset; `step` is then the largest of their iterations, `images` the sum of those that each was fitted on.
+
+    Features come from `job["features"]`, or (None) are computed here, as are those of a test set that has images of its
+    own and no `features`. Nothing is random, so the seed matters only where the encoder itself is made from it. Raises
+    ValueError for settings, rows or features that make no sense.
     """
     settings = adaptations.get("linear").resolve(job["settings"])
     records.check(job)
-    with device.threads(job["threads"]):
+    parts = folds.parts(job)
+    with device.threads(job["threads"]), device.memory_share(job.get("gpus")):
         spent = records.Spent()
         with spent.time(computing=False):
-            all_features = _job_features(job) if job["features"] is None else read_features(job["features"])
+            given = _job_features(job) if job["features"] is None else read_features(job["features"])
+
+        def fitted(part: Mapping[str, Any]) -> Probe:
+            labels = testsets.labels_of(part, part["train_labels"])
+            return Probe(given[part["train"]], labels, job["classes"], **settings)
+
         with spent.time(computing=True):
-            probe = Probe(all_features[job["train"]], job["train_labels"], job["classes"], **settings)
-            p_val = probe.predict(all_features[job["val"]])
-        count = len(job["train"])
-        record = records.epoch(job, p_val, epoch=1, step=probe.iterations, images=count, loss=probe.loss)
-        facts = {"epochs": 1, "images": count, "device": "cpu", "threads": job["threads"]}
-        record["result"] = records.outcome(job, p_val, lambda rows: probe.predict(all_features[rows]), spent, **facts)
+            judged = [fitted(part) for part in parts]
+            p_vals = [probe.predict(given[part["val"]]) for probe, part in zip(judged, parts, strict=True)]
+            whole = folds.whole(job) if testsets.of(job) else None
+            probes = judged if whole is None else [*judged, fitted(whole)]
+
+        def predict(test: Mapping[str, Any]) -> np.ndarray:
+            ref, images = test.get("features"), test.get("images", job["images"])
+            theirs = given if images == job["images"] else None
+            if theirs is None:
+                theirs = read_features(ref) if ref else _job_features({**job, "images": images})
+            return probes[-1].predict(theirs[test["rows"]])
+
+        step, loss = max(probe.iterations for probe in probes), float(np.mean([probe.loss for probe in probes]))
+        images = sum(probe.images for probe in probes)
+        record = records.epoch(parts, p_vals, epoch=1, step=step, images=images, loss=loss)
+        facts = {"epochs": 1, "images": images, "device": "cpu", "threads": job["threads"]}
+        record["result"] = records.outcome(job, parts, p_vals, predict, spent, **facts)
         yield record
 
 
 class Probe:
-    """Multinomial logistic regression: argmin over (W, b) of mean cross-entropy + weight_decay / 2 * |W|^2, by L-BFGS
-    in float64.
+    """Logistic regression: argmin over (W, b) of the mean cross-entropy + weight_decay / 2 * |W|^2, by L-BFGS in
+    float64.
 
-    Features (N, D) are standardised by the training rows' own mean and deviation; a constant one becomes 0. `loss` is
-    the mean cross-entropy on the training rows, without the penalty.
+    Features (N, D) are standardised by the training rows' own mean and deviation; a constant one becomes 0. With labels
+    (N,) it is multinomial. With labels (N, findings) of 0 and 1 the findings' cross-entropies are added up, so each is
+    a logistic regression of its own. `loss` is the mean cross-entropy on the training rows (and over findings), without
+    the penalty; `images` are the training rows, `iterations` the optimiser's.
     """
 
-    def __init__(self, features: np.ndarray, labels: list[int], classes: int, *, weight_decay: float) -> None:
+    def __init__(self, features: np.ndarray, labels: ArrayLike, classes: int, *, weight_decay: float) -> None:
         x = torch.from_numpy(features.astype(np.float64))
         self.mean, spread = x.mean(0), x.std(0, correction=0)
         # Rounding leaves a constant feature a deviation of about 1e-16 of its size.
         self.deviation = torch.where(spread > 1e-7 * self.mean.abs().clamp(min=1e-12), spread, torch.inf)
         x, y = self._standardised(features), torch.as_tensor(labels)
-        hot = torch.nn.functional.one_hot(y, classes).double()
+        self.multi, self.images = y.ndim == 2, len(x)
+        hot = y.double() if self.multi else functional.one_hot(y, classes).double()
         size = x.shape[1]
 
         def penalised(flat: np.ndarray) -> tuple[float, np.ndarray]:
             weights = torch.from_numpy(flat).view(size + 1, classes)
-            log_p = torch.log_softmax(torch.addmm(weights[-1], x, weights[:-1]), 1)
-            residual = (log_p.exp() - hot) / len(x)
+            logits = torch.addmm(weights[-1], x, weights[:-1])
+            if self.multi:
+                p, fit = (
+                    torch.sigmoid(logits),
+                    -functional.binary_cross_entropy_with_logits(logits, hot, reduction="sum"),
+                )
+            else:
+                log_p = torch.log_softmax(logits, 1)
+                p, fit = log_p.exp(), (hot * log_p).sum()
+            residual = (p - hot) / len(x)
             slope = torch.cat([x.T @ residual + weight_decay * weights[:-1], residual.sum(0, keepdim=True)])
-            value = -(hot * log_p).sum() / len(x) + weight_decay / 2 * weights[:-1].square().sum()
+            value = -fit / len(x) + weight_decay / 2 * weights[:-1].square().sum()
             return value.item(), slope.flatten().numpy()
 
         start = np.zeros((size + 1) * classes)
-        fit = minimize(penalised, start, jac=True, method="L-BFGS-B", options={"maxiter": ITERATIONS, "gtol": 1e-6})
-        self.weights = torch.from_numpy(fit.x).view(size + 1, classes)
-        self.iterations = int(fit.nit)
-        self.loss = torch.nn.functional.cross_entropy(self._logits(x), y).item()
+        found = minimize(penalised, start, jac=True, method="L-BFGS-B", options={"maxiter": ITERATIONS, "gtol": 1e-6})
+        self.weights = torch.from_numpy(found.x).view(size + 1, classes)
+        self.iterations = int(found.nit)
+        self.loss = loss_of(self._logits(x), hot if self.multi else y, smoothing=0.0).item()
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Probabilities (N, classes) of features (N, D)."""
-        return probabilities(self._logits(self._standardised(features)))
+        return probabilities(self._logits(self._standardised(features)), multi=self.multi)
 
     def _standardised(self, features: np.ndarray) -> Tensor:
         return (torch.from_numpy(features.astype(np.float64)) - self.mean) / self.deviation
@@ -100,8 +135,7 @@ def features(
         where = device.choose()
         encoder = device.place(encoders.encoder(backbone, encoder_ref, seed=seed), where)
         before = encoders.state_hash(encoder)
-        pixels = device.hold(encoders.images(images_ref, None, size=size, window=window), where)
-        found = encoders.embed(encoder, pixels, where).numpy()
+        found = encoders.embed(encoder, encoders.images(images_ref, None, size=size, window=window), where).numpy()
         if encoders.state_hash(encoder) != before:
             raise RuntimeError(f"the encoder ({backbone}) changed while its features were computed: it is not frozen")
     return found
@@ -133,11 +167,20 @@ def write_features(job: Mapping[str, Any], path: str | os.PathLike[str]) -> dict
 
 
 def read_features(ref: Mapping[str, str]) -> np.ndarray:
-    """The features (N, D) written under (uri, digest). Raises ValueError naming the file if its bytes are not those."""
-    content = Path(cache.local(ref)).read_bytes()
-    if hashlib.sha256(content).hexdigest() != ref["digest"]:
+    """The features (N, D) written under (uri, digest), as a memory map. Raises ValueError naming the file if its bytes
+    are not those."""
+    path = Path(cache.local(ref))
+    about = path.stat()
+    if _digest(path, about.st_mtime_ns, about.st_size) != ref["digest"]:
         raise ValueError(f"{ref['uri']}: not the features that were written (their digest differs); remove the file")
-    return np.load(io.BytesIO(content), allow_pickle=False)
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+@lru_cache(maxsize=256)
+def _digest(path: Path, changed: int, size: int) -> str:
+    """The sha256 of a file's bytes, computed once a process while time of change and size are the same."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _job_features(job: Mapping[str, Any]) -> np.ndarray:

@@ -1,16 +1,16 @@
-"""The plain records that a trial or a final run hands back: one an epoch, the last with the result."""
+"""The plain records that a trial or a final run hands back: one a judgement, the last with the result."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-import fsspec
 import numpy as np
-import pyarrow.parquet as pq
 
-from trainables import metrics
+from trainables import folds, metrics, patients, testsets
+
+Job = Mapping[str, Any]
 
 
 @dataclass
@@ -29,56 +29,72 @@ class Spent:
         self.device_seconds += taken if computing else 0.0
 
 
-def check(job: Mapping[str, Any]) -> None:
-    """Raises ValueError for a job whose rows and labels do not fit each other or that names no known objective."""
+def check(job: Job) -> None:
+    """Raises ValueError for a job whose parts do not fit each other or that names no known objective."""
     metrics.get(job["objective"])
-    if job["classes"] < 2:
-        raise ValueError(f"a task needs 2 classes or more, got {job['classes']}")
+    multi = testsets.multi(job)
+    least = 1 if multi else 2
+    if job["classes"] < least:
+        raise ValueError(f"a task needs {least} classes or more, got {job['classes']}")
     for split in ("train", "val"):
         rows, labels = job[split], job[f"{split}_labels"]
         if len(rows) != len(labels):
             raise ValueError(f"{split}: {len(rows)} rows, but {len(labels)} labels")
-        if any(not 0 <= label < job["classes"] for label in labels):
+        if multi and any(len(label) != job["classes"] or not {0, 1}.issuperset(label) for label in labels):
+            raise ValueError(f"{split}: a label is not a list of {job['classes']} times 0 or 1")
+        if not multi and any(not 0 <= label < job["classes"] for label in labels):
             raise ValueError(f"{split}: a label lies outside 0..{job['classes'] - 1}")
     if job["epochs"] < 1:
         raise ValueError(f"training needs 1 epoch or more, got {job['epochs']}")
     if len(job["train"]) < 2:
         raise ValueError(f"training needs 2 images or more, got {len(job['train'])}")
+    if job.get("patient_score", "mean") not in patients.RULES:
+        raise ValueError(f"patient_score: {job['patient_score']!r} is none of {', '.join(patients.RULES)}")
+    folds.check(job)
 
 
 def epoch(
-    job: Mapping[str, Any], p_val: np.ndarray, *, epoch: int, step: int, images: int, loss: float
+    parts: Sequence[Job], p_vals: Sequence[np.ndarray], *, epoch: int, step: int, images: int, loss: float
 ) -> dict[str, Any]:
-    """The record of one epoch. The score is None where validation is empty or lacks a class; curves hold defined
-    values only.
+    """The record of one judgement. The score is the mean over the parts (folds) in which the objective is defined: None
+    where all validation is empty or lacks a class. Curves hold defined values only.
 
-    p_val: (number of validation rows, classes). images: training images seen so far.
+    p_vals: each part's (number of its validation rows, classes). images: training images seen so far.
     """
-    judged = {name: metrics.get(name)(np.asarray(job["val_labels"]), p_val) for name in (job["objective"], "log_loss")}
+    name = parts[0]["objective"]
+    pairs = [(testsets.labels_of(part, part["val_labels"]), p) for part, p in zip(parts, p_vals, strict=True)]
+    judged = {each: _mean([metrics.get(each)(labels, p) for labels, p in pairs]) for each in (name, "log_loss")}
     curves = [["train", "loss", loss], *(["val", name, value] for name, value in judged.items() if value is not None)]
-    score = metrics.objective(job["objective"], judged[job["objective"]])
+    score = metrics.objective(name, judged[name])
     return {"epoch": epoch, "step": step, "images": images, "score": score, "curves": curves, "result": None}
 
 
 def outcome(
-    job: Mapping[str, Any], p_val: np.ndarray, predict: Callable[[list[int]], np.ndarray], spent: Spent, **facts: Any
+    job: Job,
+    parts: Sequence[Job],
+    p_vals: Sequence[np.ndarray],
+    predict: Callable[[Job], np.ndarray],
+    spent: Spent,
+    **facts: Any,
 ) -> dict[str, Any]:
-    """The result in the last record. Only a final run (`job["test"]` set) has scores and predictions, and reads test
-    labels.
+    """The result in the last record. Only a final run (one with test sets) has scores and predictions, and reads test
+    labels; thresholds are chosen on the validation rows of all parts together.
 
-    predict: rows -> probabilities (rows, classes), asked for the test rows alone. facts: epochs, images, device,
-    threads.
+    predict: one test set -> probabilities (its rows, classes). facts: epochs, images, device, threads.
     """
     scores: list[list[Any]] = []
     predictions: list[list[Any]] = []
-    if job["test"] is not None:
-        labels = test_labels(job["test"])
-        with spent.time(computing=True):
-            p_test = as_stored(predict(job["test"]["rows"]))
-        judged = metrics.evaluate(np.asarray(labels), p_test)
-        scores = [["test", "image", name, value] for name, value in judged.items()]
-        predictions = _rows("val", job["val"], job["val_labels"], as_stored(p_val))
-        predictions += _rows("test", job["test"]["rows"], labels, p_test)
+    tests = testsets.of(job)
+    if tests:
+        val = testsets.validation(job, parts, p_vals)
+        predictions += testsets.prediction_rows("val", None, val)
+        for name, test in tests.items():
+            labels = testsets.read_labels(test, multi=testsets.multi(job))
+            with spent.time(computing=True):
+                p = predict(test)
+            judged = testsets.judged(job, test["rows"], labels, p, test.get("patients"))
+            scores += testsets.score_rows(job, name, judged, val)
+            predictions += testsets.prediction_rows("test", name, judged)
     return {
         **facts,
         "seconds": spent.seconds,
@@ -88,27 +104,6 @@ def outcome(
     }
 
 
-def as_stored(p: np.ndarray) -> np.ndarray:
-    """Probabilities at the precision of the predictions table, so that scores are those of what is stored.
-
-    Rounding makes ties of probabilities close to 1, and ties change an AUC in its third digit.
-    """
-    return p.astype(np.float32).astype(np.float64)
-
-
-def test_labels(test: Mapping[str, Any]) -> list[int]:
-    """Labels of the test rows, in their order, out of the Parquet file (row, digest, label). ValueError if one is
-    missing."""
-    with fsspec.open(test["labels_uri"], "rb") as file:
-        table = pq.read_table(file, columns=["row", "label"])
-    known = dict(zip(table["row"].to_pylist(), table["label"].to_pylist(), strict=True))
-    missing = [row for row in test["rows"] if known.get(row) is None]
-    if missing:
-        raise ValueError(
-            f"{test['labels_uri']}: no label for {len(missing)} test rows, the first of them row {missing[0]}"
-        )
-    return [known[row] for row in test["rows"]]
-
-
-def _rows(split: str, rows: list[int], labels: list[int], p: np.ndarray) -> list[list[Any]]:
-    return [[split, int(row), [int(label)], each] for row, label, each in zip(rows, labels, p.tolist(), strict=True)]
+def _mean(values: list[float | None]) -> float | None:
+    found = [value for value in values if value is not None]
+    return float(np.mean(found)) if found else None

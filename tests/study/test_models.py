@@ -6,7 +6,7 @@ import json
 import pytest
 from safetensors import safe_open
 
-from study.errors import SurroundingsFailed
+from study.errors import InputRefused, SurroundingsFailed
 from study.models import check_models, convert_weights, draw_weights, weights_identity
 from study.reading import read_study
 from trainables import backbones, weights
@@ -42,3 +42,10 @@ def test_a_file_becomes_an_encoder_and_stands_for_its_bytes(tmp_path):
     assert len(said) == 1 and "given.safetensors" in said[0]
     assert weights_identity(str(source)) == hashlib.sha256(source.read_bytes()).hexdigest()
     assert weights_identity("timm:resnet18.tv_in1k") == "timm:resnet18.tv_in1k"
+
+
+def test_batch_norm_alone_is_refused_on_a_network_that_has_none(tmp_path):
+    asked = ["pretraining.methods={}", "adaptations={batch_norm: {sizes: {share: [1]}}}"]
+    check_models(read_study("quickstart", [*asked, "backbone=test_resnet"]), tmp_path)
+    with pytest.raises(InputRefused, match="adaptations.batch_norm: test_convnext has no batch norm to train"):
+        check_models(read_study("quickstart", [*asked, "backbone=test_convnext"]), tmp_path)

@@ -6,6 +6,8 @@ import pytest
 from study.data import cache
 
 CLASS_OF = np.arange(96) % 2
+FINDINGS_OF = np.stack([CLASS_OF, np.arange(96) % 3 == 0, np.arange(96) % 10 == 1], 1).astype(int)
+"""The class as a finding, and two more that nothing in the images tells of."""
 
 
 @pytest.fixture
@@ -43,9 +45,8 @@ def trial(pixels, monkeypatch):
             "test": None,
             **changes,
         }
-        job["train_labels"] = [int(CLASS_OF[row]) for row in job["train"]]
-        job["val_labels"] = [int(CLASS_OF[row]) for row in job["val"]]
-        return job
+        labels = FINDINGS_OF if job.get("label_kind") == "multi" else CLASS_OF
+        return job | {f"{split}_labels": labels[job[split]].tolist() for split in ("train", "val")}
 
     return make
 
@@ -56,3 +57,12 @@ def test_set(tmp_path):
     table = pa.table({"row": rows[::-1], "digest": [f"{row:032x}" for row in rows], "label": CLASS_OF[rows][::-1]})
     pq.write_table(table, tmp_path / "test_labels.parquet")
     return {"rows": rows, "labels_uri": str(tmp_path / "test_labels.parquet")}
+
+
+@pytest.fixture
+def findings(tmp_path):
+    """What makes a job of the trial above multi-label, and its test set."""
+    rows = list(range(72, 96))
+    labels = pa.array(FINDINGS_OF[rows].tolist(), pa.list_(pa.int8()))
+    pq.write_table(pa.table({"row": rows, "digest": [f"{row:032x}" for row in rows], "labels": labels}), tmp_path / "f")
+    return {"label_kind": "multi", "classes": 3}, {"rows": rows, "labels_uri": str(tmp_path / "f")}

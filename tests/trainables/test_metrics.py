@@ -48,13 +48,58 @@ def test_agrees_with_scikit_learn(classes):
         if classes == 2
         else ((p - np.eye(classes)[labels]) ** 2).sum(1).mean(),
     }
-    assert metrics.evaluate(labels, p) == pytest.approx(expected)
+    found = metrics.evaluate(labels, p)
+    assert {name: found[name] for name in expected} == pytest.approx(expected)
+
+
+def test_findings_agree_with_scikit_learn():
+    generator = np.random.default_rng(0)
+    labels, p = generator.integers(0, 2, (60, 4)), generator.random((60, 4))
+    expected = {
+        "auc": sk.roc_auc_score(labels, p, average="macro"),
+        "auprc": sk.average_precision_score(labels, p, average="macro"),
+        "balanced_accuracy": np.mean([sk.balanced_accuracy_score(labels[:, f], p[:, f] > 0.5) for f in range(4)]),
+        "macro_f1": sk.f1_score(labels, p > 0.5, average="macro"),
+        "brier": np.mean([sk.brier_score_loss(labels[:, f], p[:, f]) for f in range(4)]),
+        "log_loss": np.mean([sk.log_loss(labels[:, f], p[:, f]) for f in range(4)]),
+    }
+    found = metrics.evaluate(labels, p)
+    assert {name: found[name] for name in expected} == pytest.approx(expected)
+
+
+def test_a_finding_that_every_image_has_is_left_out_of_the_mean():
+    generator = np.random.default_rng(1)
+    labels, p = generator.integers(0, 2, (30, 2)), generator.random((30, 3))
+    labels = np.column_stack([labels, np.ones(30, dtype=int)])
+    assert metrics.auc(labels, p) == pytest.approx(sk.roc_auc_score(labels[:, :2], p[:, :2]))
+    assert metrics.auc(labels[:, 2:], p[:, 2:]) is None
+
+
+def calibration_error(right, p):
+    """Bin by bin, image by image."""
+    total = 0.0
+    for number in range(metrics.BINS):
+        low, high = number / metrics.BINS, (number + 1) / metrics.BINS
+        inside = [i for i, value in enumerate(p) if low <= value < high or (value == 1 and high == 1)]
+        total += abs(sum(right[i] for i in inside) - sum(p[i] for i in inside))
+    return total / len(p)
+
+
+def test_the_calibration_error_is_that_of_a_loop_over_bins_and_images():
+    generator = np.random.default_rng(2)
+    p, labels = np.append(generator.random(79), 1.0), generator.integers(0, 2, 80)
+    assert metrics.ece(labels, binary(p)) == pytest.approx(calibration_error(labels, p))
+    many, classes = generator.dirichlet(np.ones(4) / 2, 80), generator.integers(0, 4, 80)
+    assert metrics.ece(classes, many) == pytest.approx(calibration_error(many.argmax(1) == classes, many.max(1)))
+    findings, apart = generator.integers(0, 2, (80, 2)), generator.random((80, 2))
+    each = [calibration_error(findings[:, f], apart[:, f]) for f in (0, 1)]
+    assert metrics.ece(findings, apart) == pytest.approx(np.mean(each))
 
 
 def test_a_class_without_images_leaves_ranking_metrics_undefined_and_the_proper_scores_defined():
     found = metrics.evaluate([1, 1], binary([0.5, 0.9]))
     assert {name for name, value in found.items() if value is None} == {"auc", "auprc", "balanced_accuracy", "macro_f1"}
-    assert found["brier"] is not None and found["log_loss"] is not None
+    assert None not in (found["brier"], found["log_loss"], found["ece"])
 
 
 def test_no_images_leave_everything_undefined():
@@ -78,3 +123,5 @@ def test_bad_input_is_named():
         metrics.auc([0, 2], binary([0.1, 0.2]))
     with pytest.raises(ValueError, match="probabilities"):
         metrics.auc([0, 1, 1], binary([0.1, 0.2]))
+    with pytest.raises(ValueError, match="outside 0..1"):
+        metrics.auc([[0, 2], [1, 0]], binary([0.1, 0.2]))

@@ -35,6 +35,17 @@ def test_agrees_with_scikit_learn(classes):
     assert np.abs(ours - theirs).max() < 1e-3
 
 
+def test_several_findings_are_so_many_regressions_of_scikit_learn():
+    features, classes = sample(size=5)
+    labels = np.stack([np.array(classes) == 0, np.arange(60) % 4 == 1], 1).astype(int)
+    scaled = (features - features.mean(0)) / features.std(0)
+    ours = probe.Probe(features, labels, 2, weight_decay=0.05)
+    for f in range(2):
+        theirs = LogisticRegression(C=1 / (0.05 * 60), tol=1e-8, max_iter=5000).fit(scaled, labels[:, f])
+        assert np.abs(ours.predict(features)[:, f] - theirs.predict_proba(scaled)[:, 1]).max() < 1e-4
+    assert ours.loss == pytest.approx(metrics.log_loss(labels, ours.predict(features)))
+
+
 def test_constant_features_are_harmless():
     features, labels = sample()
     padded = np.concatenate([features, np.full((len(features), 2), 0.1, np.float32)], 1)
@@ -92,8 +103,17 @@ def test_a_final_run_scores_the_test_set_and_keeps_every_prediction(trial, test_
     assert scores["auc"] > 0.7
     test = [row for row in result["predictions"] if row[0] == "test"]
     stored = np.asarray([p for *_, p in test], dtype=np.float32)
-    assert metrics.evaluate(np.asarray([label for _, _, [label], _ in test]), stored.astype(float)) == scores
-    assert [row[1] for row in result["predictions"]] == list(range(48, 72)) + test_set["rows"]
+    again = metrics.evaluate(np.asarray([label for *_, [label], _ in test]), stored.astype(float))
+    assert again == {name: scores[name] for name in again}
+    assert [row[2] for row in result["predictions"]] == list(range(48, 72)) + test_set["rows"]
+
+
+def test_findings_that_come_together_are_predicted_each_for_itself(trial, findings):
+    multi, test_set = findings
+    (record,) = records_of(trial(tests={"test": test_set}, **multi))
+    p = np.array([row[4] for row in record["result"]["predictions"]])
+    assert p.shape == (48, 3) and not np.allclose(p.sum(1), 1)
+    assert dict(row[2:] for row in record["result"]["scores"])["balanced_accuracy_at_threshold"] > 0.5
 
 
 def test_the_encoder_is_bit_identical_afterwards_and_a_change_is_caught(trial, monkeypatch):
@@ -107,7 +127,7 @@ def test_the_encoder_is_bit_identical_afterwards_and_a_change_is_caught(trial, m
     def leaky(module, pixels, where):
         module.train()
         with torch.no_grad():
-            return module(pixels)
+            return module(pixels[:])
 
     monkeypatch.setattr(encoders, "embed", leaky)
     with pytest.raises(RuntimeError, match="not frozen"):
