@@ -13,9 +13,13 @@ from study.spec import Study
 
 @dataclass
 class Task:
+    """As study.plan.SplitTask."""
+
     name: str
     samples: pl.DataFrame
     classes: list[str] = field(default_factory=lambda: ["healthy", "ill"])
+    kind: str = "single"
+    folds: list = field(default_factory=list)
 
 
 def task(name: str = "lung", train: int = 40, val: int = 20, test: int = 10) -> Task:
@@ -84,7 +88,7 @@ def test_more_draws_sizes_and_trials_leave_the_cells_that_were_there():
 
 
 def test_a_size_below_its_classes_is_refused_with_the_smallest_that_works():
-    with pytest.raises(InputRefused, match=r"count 2: task lung .* smallest that works there is count 4"):
+    with pytest.raises(InputRefused, match=r"count 2: task lung .* smallest that works in all draws is count 4"):
         make_plan(study(sizes={"count": [2]}), {"lung": task()})
     make_plan(study(sizes={"count": [4]}), {"lung": task()})
 
@@ -104,7 +108,7 @@ def test_the_smallest_share_that_is_named_works():
 
 
 def test_more_labels_than_there_are_is_refused_with_their_number():
-    with pytest.raises(InputRefused, match="has 60 labels outside its test set"):
+    with pytest.raises(InputRefused, match="has 60 labels to pay for; ask for 60 or fewer"):
         make_plan(study(sizes={"count": [61]}), {"lung": task()})
 
 
