@@ -32,13 +32,22 @@ class Grid:
     say: Callable[[str], None]
 
     def task(self, cell: Cell) -> FrozenTask:
-        return self.ingested.tasks[cell.factors["task"]]
+        """The cell's task, as it is in the cell's outer fold where it has such folds."""
+        task, fold = self.ingested.tasks[cell.factors["task"]], cell.factors.get("fold")
+        return task if fold is None else task.folds[fold]
 
     def job(self, cell: Cell) -> dict:
         """What every run of the cell gets besides settings, seed and test labels."""
         shared = shares_features(self.study, cell)
         features = self.features[cell.encoder, cell.factors["task"]] if shared else None
-        return trial_job(self.study, cell, self.task(cell), self.encoders[cell.encoder], features)
+        return trial_job(self.study, cell, self.task(cell), self.weights(cell), features)
+
+    def weights(self, cell: Cell) -> dict | None:
+        """``{"uri", "digest"}`` of the cell's encoder; None where each run draws fresh weights from its own seed, as
+        from scratch, unless the adaptation needs one fixed encoder."""
+        scratch = cell.factors["initialisation"] == "scratch"
+        on_features = adaptations.get(cell.factors["adaptation"]).on_features
+        return None if scratch and not on_features else self.encoders[cell.encoder]
 
     def trial_key(self, cell: Cell, index: int) -> str:
         return keys.key(self.plan.identity, cell.factors, "trial", index)
@@ -54,7 +63,7 @@ class Grid:
         return adaptations.get(name).resolve({**self.study.adaptations[name].settings, **proposed})
 
     def fingerprint(self, cell: Cell, settings: Mapping[str, Any]) -> str:
-        return fingerprint(self.study, cell, self.task(cell), self.job(cell), settings)
+        return fingerprint(self.study, cell, self.task(cell), self.weights(cell), settings)
 
     def corpus_hash(self, cell: Cell) -> str | None:
         """Of the images that the cell's encoder was pre-trained on in this study."""
@@ -66,11 +75,11 @@ class Grid:
         expected = self.fingerprint(cell, settings)
         if row["fingerprint"] == expected:
             return
-        task, job = self.task(cell), self.job(cell)
+        task, encoder = self.task(cell), self.weights(cell)
         now = {
             "subset_hash": cell.subset.hash,
             "split_hash": task.split_hash,
-            "encoder_hash": job["encoder"] and job["encoder"]["digest"],
+            "encoder_hash": encoder and encoder["digest"],
         }
         changed = [f"{name} {row[name]} -> {value}" for name, value in now.items() if row[name] != value]
         where = ", ".join(f"{name} {value}" for name, value in cell.factors.items())

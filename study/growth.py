@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pydantic import ValidationError
+
 from study.errors import InputRefused
 from study.spec import Study
 
@@ -12,6 +14,8 @@ EXTENTS = [
     ("tasks", "*", "images"),
     ("tasks", "*", "labels"),
     ("tasks", "*", "npz"),
+    ("tasks", "*", "external", "*", "images"),
+    ("tasks", "*", "external", "*", "labels"),
     ("weights", "*"),
     ("initialisations",),
     ("pretraining", "seeds"),
@@ -19,6 +23,10 @@ EXTENTS = [
     ("pretraining", "log_every"),
     ("pretraining", "checkpoint_every"),
     ("adaptations", "*", "sizes"),
+    ("adaptations", "*", "validation"),
+    ("adaptations", "*", "length"),
+    ("adaptations", "*", "label_noise"),
+    ("adaptations", "*", "imbalance"),
     ("adaptations", "*", "draws"),
     ("adaptations", "*", "trials"),
     ("adaptations", "*", "finals"),
@@ -33,12 +41,13 @@ COLLECTIONS = [("tasks",), ("weights",), ("pretraining", "methods"), ("adaptatio
 def check_growth(accepted: dict, study: Study) -> None:
     """Refuse a study that contradicts the one that its results were made with.
 
-    Where data lie may change (their digests are compared elsewhere); what is done with them may not.
+    Where data lie may change (their digests are compared elsewhere); what is done with them may not. A setting that
+    did not exist when the study was accepted had the value that is its default now.
 
     Raises:
         InputRefused: naming the first setting that differs, with both values.
     """
-    for at, old, new in _differences(accepted, plain(study), ()):
+    for at, old, new in _differences(_completed(accepted), plain(study), ()):
         raise InputRefused(
             f"study {study.name}: {'.'.join(at)} was {old!r} when its results were made and is {new!r} now; "
             "give the changed study another name, or change it back"
@@ -48,6 +57,13 @@ def check_growth(accepted: dict, study: Study) -> None:
 def plain(study: Study) -> dict:
     """The study as plain YAML values, with every default written out."""
     return study.model_dump(mode="json")
+
+
+def _completed(accepted: dict) -> dict:
+    try:
+        return plain(Study.model_validate(accepted))
+    except ValidationError:  # of a version whose settings have gone since: what differs is shown as it stands there
+        return accepted
 
 
 def _differences(old: Any, new: Any, at: tuple):

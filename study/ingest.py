@@ -30,8 +30,11 @@ class Ingested:
     rejects: list[dict[str, Any]]
 
     def probe_tasks(self) -> list[dict[str, Any]]:
-        """The tasks' training images with labels and patients (as numbers), for probes of encoders in the making."""
-        return [_probe_task(task) for task in self.tasks.values()]
+        """The tasks' training images with labels and patients (as numbers), for probes of encoders in the making.
+
+        Left out are tasks with outer folds, of which every patient is tested, and with several findings an image.
+        """
+        return [_probe_task(task) for task in self.tasks.values() if task.kind == "single" and not task.folds]
 
 
 def check_sources(study: Study) -> None:
@@ -39,6 +42,9 @@ def check_sources(study: Study) -> None:
     wanted = {f"corpus.dicom[{i}]": folder for i, folder in enumerate(study.corpus.dicom)}
     for name, task in study.tasks.items():
         wanted |= {f"tasks.{name}.{of}": path for of in ("images", "labels", "npz") if (path := getattr(task, of))}
+        for other, given in task.external.items():
+            at = f"tasks.{name}.external.{other}"
+            wanted |= {f"{at}.images": given.images, f"{at}.labels": given.labels}
     for setting, path in wanted.items():
         kind = "file" if setting.endswith((".labels", ".npz")) else "folder"
         if not (path.is_file() if kind == "file" else path.is_dir()):

@@ -1,19 +1,21 @@
 """From a study and its frozen tasks to everything that will be run; pure, and the same wherever it is computed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
 from typing import Any, Protocol
 
 import polars as pl
 
-from study import keys, subsets
-from study.errors import InputRefused
+from study import keys
+from study.sizes import Drawing, Levels
 from study.spec import Adaptation, Study
-from study.subsets import Subset
+from study.subsets import Kind, Pool, Subset
 
 
 class SplitTask(Protocol):
-    """What planning needs of a frozen task."""
+    """What planning needs of a frozen task; ``folds`` are its outer folds, each with samples of its own."""
 
     @property
     def name(self) -> str: ...
@@ -22,7 +24,13 @@ class SplitTask(Protocol):
     def classes(self) -> list[str]: ...
 
     @property
+    def kind(self) -> Kind: ...
+
+    @property
     def samples(self) -> pl.DataFrame: ...
+
+    @property
+    def folds(self) -> "Sequence[SplitTask]": ...
 
 
 @dataclass(frozen=True)
@@ -42,14 +50,26 @@ class Encoder:
 
 @dataclass(frozen=True)
 class Cell:
-    """One combination of all factors, with the labels it may use and the budget it has."""
+    """One combination of all factors, with the labels it may use and the budget it has.
 
-    id: str
+    ``factors``: those that are not at their default. ``selection``: how its setting is found: ``search`` judged on
+    validation images, ``cv`` (a search judged by cross-validation inside the subset), or ``defaults``.
+    """
+
+    identity: Mapping[str, Any]
     factors: Mapping[str, Any]
     subset: Subset
-    searched: bool
+    selection: str
     trials: int
     finals: int
+
+    @cached_property
+    def id(self) -> str:
+        return keys.key(self.identity, self.factors, "cell", None)
+
+    @property
+    def searched(self) -> bool:
+        return self.selection != "defaults"
 
     @property
     def encoder(self) -> str:
@@ -80,51 +100,69 @@ def make_plan(study: Study, tasks: Mapping[str, SplitTask]) -> Plan:
     """
     identity = {"name": study.name, "seed": study.seed}
     compared = {name: _encoders(study, name) for name in study.compared()}
+    encoders = [
+        {"initialisation": each.initialisation, "pretrain_seed": each.pretrain_seed}
+        for own in compared.values()
+        for each in own
+    ]
+    drawings = {task.name: _drawings(study, task) for task in tasks.values()}
     cells: list[Cell] = []
     left_out: list[str] = []
     for adaptation_name, adaptation in study.adaptations.items():
         for task in tasks.values():
-            drawn = _drawn(study, adaptation_name, task, left_out)
-            for draw in range(adaptation.draws):
-                for (kind, value), subsets_of_draws in drawn.items():
-                    subset = subsets_of_draws[draw]
-                    searched = subset.val_patients >= study.selection.min_val_patients
-                    for encoder in (each for own in compared.values() for each in own):
-                        factors = {
-                            "initialisation": encoder.initialisation,
-                            "pretrain_seed": encoder.pretrain_seed,
-                            "task": task.name,
-                            "size_kind": kind,
-                            "size_value": value,
-                            "draw": draw,
-                            "adaptation": adaptation_name,
-                        }
-                        cells.append(
-                            Cell(
-                                id=keys.key(identity, factors, "cell", None),
-                                factors=factors,
-                                subset=subset,
-                                searched=searched,
-                                trials=adaptation.trials if searched else 0,
-                                finals=adaptation.finals,
-                            )
-                        )
+            for drawing in drawings[task.name]:
+                for factors, subset in _subsets(study, adaptation_name, drawing, left_out):
+                    selection, subset = _selection(study, subset)
+                    trials = adaptation.trials if selection != "defaults" else 0
+                    cells += [
+                        Cell(identity, encoder | factors, subset, selection, trials, adaptation.finals)
+                        for encoder in encoders
+                    ]
     return Plan(identity, _with_starts(study, list(compared)), cells, left_out)
 
 
-def _drawn(study: Study, name: str, task: SplitTask, left_out: list[str]) -> dict[tuple[str, float], list[Subset]]:
-    """The subset of every draw at each size; a size that one draw cannot have is refused, or left out and noted."""
-    adaptation, drawn = study.adaptations[name], {}
-    orders = [subsets.order(task.samples, seed=study.seed, draw=draw) for draw in range(adaptation.draws)]
-    for kind, value in _sizes(adaptation):
-        where = f"adaptations.{name}.sizes"
-        try:
-            drawn[kind, value] = [_subset(task, order, kind, value, where, draw) for draw, order in enumerate(orders)]
-        except InputRefused as refused:
-            if adaptation.sizes.impossible == "refuse":
-                raise
-            left_out.append(str(refused))
-    return drawn
+def _drawings(study: Study, task: SplitTask) -> list[Drawing]:
+    """A task's pool of patients, or those of its outer folds."""
+    if not task.folds:
+        return [Drawing(task.name, None, Pool.of(task.samples, task.classes, task.kind), study.seed)]
+    return [
+        Drawing(task.name, fold, Pool.of(each.samples, task.classes, task.kind), study.seed)
+        for fold, each in enumerate(task.folds)
+    ]
+
+
+def _subsets(study: Study, name: str, drawing: Drawing, left_out: list[str]) -> Iterator[tuple[dict[str, Any], Subset]]:
+    """All factors but the encoder, of each cell of an adaptation on a pool, with the subset that belongs to them."""
+    adaptation = study.adaptations[name]
+    position = {"task": drawing.task, "adaptation": name} | ({} if drawing.fold is None else {"fold": drawing.fold})
+    where, folds = f"adaptations.{name}.sizes", study.selection.folds
+    for each in dict.fromkeys(product(adaptation.validation, adaptation.label_noise, adaptation.imbalance)):
+        levels = Levels(*each)
+        drawn = drawing.subsets(adaptation, where, levels=levels, folds=folds, left_out=left_out)
+        changed = {name: level for name, level in levels._asdict().items() if level != keys.DEFAULT_FACTORS[name]}
+        for draw in range(adaptation.draws):
+            for (kind, value), of_draws in drawn.items():
+                factors = position | {"size_kind": kind, "size_value": value, "draw": draw} | changed
+                for length in _lengths(adaptation):
+                    yield factors | length, of_draws[draw]
+
+
+def _lengths(adaptation: Adaptation) -> list[dict[str, str]]:
+    """The factor's levels: left out for epochs, otherwise ``n updates``."""
+    updates = dict.fromkeys(0 if length == "epochs" else length.updates for length in adaptation.length)
+    return [{"length": f"{each} updates"} if each else {} for each in updates]
+
+
+def _selection(study: Study, subset: Subset) -> tuple[str, Subset]:
+    """How a cell on this subset finds its setting, and the subset as it is then used."""
+    asked = study.selection
+    if subset.val_patients >= asked.min_val_patients:
+        return ("cv" if subset.validation == "cv" else "search"), subset
+    if asked.otherwise == "cv" and subset.validation != "cv":
+        crossed = subset.crossed(asked.folds)
+        if crossed.val_patients >= asked.min_val_patients and crossed.lacks is None:
+            return "cv", crossed
+    return "defaults", subset
 
 
 def _encoders(study: Study, name: str) -> list[Encoder]:
@@ -151,27 +189,3 @@ def _with_starts(study: Study, names: list[str]) -> list[Encoder]:
             chain.append(entry.start)
         order += [each for each in reversed(chain) if each not in order]
     return [encoder for name in order for encoder in _encoders(study, name)]
-
-
-def _sizes(adaptation: Adaptation) -> list[tuple[str, float]]:
-    return [("share", float(s)) for s in adaptation.sizes.share] + [("count", float(n)) for n in adaptation.sizes.count]
-
-
-def _subset(task: SplitTask, ordered: list[subsets.Patient], kind: str, value: float, where: str, draw: int) -> Subset:
-    held = sum(len(patient.labels) for patient in ordered)
-    wanted = round(value * held) if kind == "share" else int(value)
-    asked = f"{where}.{kind} {value:g}: task {task.name}"
-    if wanted > held:
-        raise InputRefused(f"{asked} has {held} labels outside its test set; ask for {held} or fewer")
-    subset = subsets.take(ordered, wanted)
-    lacks = subsets.lacking(subset, len(task.classes))
-    if lacks is None:
-        return subset
-    least = subsets.smallest(ordered, len(task.classes))
-    if least is None:
-        raise InputRefused(f"{asked} has {lacks} even with all its labels; its split cannot be studied")
-    smallest = f"share {-(-least * 1000 // held) / 1000:g}" if kind == "share" else f"count {least}"
-    raise InputRefused(
-        f"{asked} gives {subset.n_labels} labels in draw {draw}, with {lacks}; "
-        f"the smallest that works there is {smallest}"
-    )

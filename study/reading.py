@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from study.errors import InputRefused
-from study.spec import Study
+from study.spec import Study, Task
 from trainables import adaptations
 
 PRESETS = Path(__file__).parent / "presets"
@@ -154,6 +154,8 @@ def _check_names(study: Study, lines: dict[tuple, int], source: str) -> None:
     for i, name in enumerate(study.corpus.task_images):
         if name not in study.tasks:
             refuse(("corpus", "task_images", i), f"unknown task `{name}`{_nearest(name, study.tasks)}")
+        if study.tasks[name].outer_folds:
+            refuse(("corpus", "task_images", i), f"every patient of `{name}` is tested in one of its outer folds")
     for name in study.pretraining.methods:
         _check_start(study, name, known, refuse)
     has_corpus = study.corpus.dicom or study.corpus.phantom or study.corpus.task_images
@@ -173,6 +175,8 @@ def _check_names(study: Study, lines: dict[tuple, int], source: str) -> None:
             adaptations.get(name).resolve(adaptation.settings)
         except ValueError as error:
             refuse((*at, "settings"), str(error))
+        if adaptations.get(name).on_features and adaptation.length != ["epochs"]:
+            refuse((*at, "length"), f"`{name}` is fitted until it no longer changes and has no length")
         for setting, dimension in (adaptation.space or {}).items():
             for value in dimension.choices or (dimension.low, dimension.high):
                 try:
@@ -219,10 +223,15 @@ def _absolute(study: Study, folder: Path) -> Study:
     def at(path: Path | None) -> Path | None:
         return None if path is None else (base / path.expanduser()).resolve()
 
-    tasks = {
-        name: task.model_copy(update={"images": at(task.images), "labels": at(task.labels), "npz": at(task.npz)})
-        for name, task in study.tasks.items()
-    }
+    def placed(task: Task) -> Task:
+        external = {
+            name: each.model_copy(update={"images": at(each.images), "labels": at(each.labels)})
+            for name, each in task.external.items()
+        }
+        places = {"images": at(task.images), "labels": at(task.labels), "npz": at(task.npz), "external": external}
+        return task.model_copy(update=places)
+
+    tasks = {name: placed(task) for name, task in study.tasks.items()}
     corpus = study.corpus.model_copy(update={"dicom": [at(path) for path in study.corpus.dicom]})
     weights = {
         name: given if given.startswith("timm:") else str(at(Path(given))) for name, given in study.weights.items()

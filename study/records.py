@@ -21,7 +21,7 @@ def run_row(
     """The columns that `trials` and `finals` share."""
     result = run.result or {}
     seconds = result.get("seconds") or (run.ended_at - run.started_at).total_seconds()
-    encoder = grid.job(cell)["encoder"]
+    encoder = grid.weights(cell)
     return {
         "key": key,
         "fingerprint": grid.fingerprint(cell, settings),
@@ -56,16 +56,19 @@ def run_row(
 
 def prediction_rows(key: str, task: FrozenTask, predictions: list) -> list[dict]:
     """Worker predictions ``[split, test_set, row, labels, p]`` with each sample's digest and patient pseudonym."""
+    tables = {None: task.samples, "test": task.samples} | {name: each.samples for name, each in task.external.items()}
     who = {
-        row: (digest, patient) for row, digest, patient in task.samples.select("row", "digest", "patient").iter_rows()
+        (name, row): (digest, patient)
+        for name, samples in tables.items()
+        for row, digest, patient in samples.select("row", "digest", "patient").iter_rows()
     }
     return [
         {
             "key": key,
             "split": split,
             "test_set": test_set,
-            "sample": who[row][0],
-            "patient": who[row][1],
+            "sample": who[test_set, row][0],
+            "patient": who[test_set, row][1],
             "labels": labels,
             "p": p,
         }

@@ -1,9 +1,18 @@
 """The study file: what a user may ask, and what stands where nothing was said."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_serializer, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from trainables.methods import validate_settings
 
@@ -12,6 +21,11 @@ Share = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
 Batch = Annotated[int, Field(ge=2)]
+Level = TypeVar("Level")
+Levels = Annotated[
+    list[Level], BeforeValidator(lambda given: given if isinstance(given, list) else [given]), Field(min_length=1)
+]
+"""The levels of a factor; a single one may stand without brackets."""
 
 
 class Strict(BaseModel):
@@ -52,10 +66,19 @@ class Corpus(Strict):
         return [*folders, CorpusSource(phantom=self.phantom)] if self.phantom else folders
 
 
+class External(Strict):
+    """A further test set of a task's classes: an image folder with a CSV of which every row is tested."""
+
+    images: Path
+    labels: Path
+
+
 class Task(Strict):
     """A labelled set: an image folder with a CSV (``file,label[,patient][,split]``), an archive, or a phantom's.
 
     ``npz``: a NumPy archive of {train,val,test}_{images,labels}, as MedMNIST publishes them; its roles are kept.
+    ``findings``: columns of the CSV that hold 0 or 1 each, in place of ``label``: a multi-label task. ``outer_folds``:
+    where no test set can be spared, every patient is tested once, in a fold whose pool is all others.
     """
 
     images: Path | None = None
@@ -63,6 +86,9 @@ class Task(Strict):
     npz: Path | None = None
     phantom: PhantomSettings | None = None
     positive: str | None = None
+    findings: Annotated[list[str], Field(min_length=2)] | None = None
+    outer_folds: Annotated[int, Field(ge=2)] | None = None
+    external: dict[Name, External] = {}
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.3
     val_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.25
 
@@ -72,6 +98,16 @@ class Task(Strict):
         sources = [any(folder), *(other is not None for other in others)]
         if sum(sources) != 1 or any(folder) != all(folder):
             raise ValueError("give either `images` and `labels`, or `npz`, or `phantom`")
+        if self.findings and not self.labels:
+            raise ValueError("`findings` are columns of a labels CSV; an archive's are the columns of its labels")
+        if self.findings and self.positive:
+            raise ValueError("every one of several `findings` has its own positive; leave `positive` out")
+        if self.outer_folds and self.npz:
+            raise ValueError("an archive has a test set of its own; leave `outer_folds` out")
+        if self.external and self.phantom:
+            raise ValueError("a phantom has no `external` test sets: its pseudonym key is public")
+        if "test" in self.external:
+            raise ValueError("`test` is the name of the task's own test set; give the external one another")
         return self
 
 
@@ -172,19 +208,22 @@ class Range(Strict):
 
 
 class Sizes(Strict):
-    """How many labels a subset holds, as shares of the task's labels outside the test set or as counts.
+    """How many labels a subset holds: shares of the labels that could be paid for, counts, or shots.
 
-    ``impossible``: what becomes of a size that would lack a class in some draw of a task.
+    ``shots``: so many training patients of each class, which are images where each image is its own patient, with the
+    validation patients that belong to them. ``impossible``: what becomes of a size that would lack a class in some
+    draw of a task.
     """
 
     share: list[Share] = []
     count: list[Count] = []
+    shots: list[Count] = []
     impossible: Literal["refuse", "leave_out"] = "refuse"
 
     @model_validator(mode="after")
     def _some(self) -> "Sizes":
-        if not self.share and not self.count:
-            raise ValueError("give at least one size under `share` (0 to 1) or `count` (labels)")
+        if not self.share and not self.count and not self.shots:
+            raise ValueError("give at least one size under `share` (0 to 1), `count` (labels) or `shots` (a class)")
         return self
 
 
@@ -196,10 +235,26 @@ class Pruning(Strict):
     warmup_epochs: Annotated[int, Field(ge=0)] = 3
 
 
+class Updates(Strict):
+    """A length in optimizer updates, equal at all sizes."""
+
+    updates: Count
+
+
 class Adaptation(Strict):
-    """How encoders are put to a task, on which grid, and with what search budget."""
+    """How encoders are put to a task, on which grid, and with what search budget.
+
+    ``validation``: ``paid`` out of the label budget, ``full`` (the task's whole validation set, unpaid) or ``cv``
+    (cross-validation inside the subset). ``length``: ``epochs`` or ``{updates: n}``. ``label_noise``: the rate of
+    flipped labels among those paid for. ``imbalance``: ratio of the largest class to the smallest in training.
+    Several levels of one of these make it a factor of the grid.
+    """
 
     sizes: Sizes
+    validation: Levels[Literal["paid", "full", "cv"]] = ["paid"]
+    length: Levels[Literal["epochs"] | Updates] = ["epochs"]
+    label_noise: Levels[Annotated[float, Field(ge=0, lt=1)]] = [0.0]
+    imbalance: Levels[Annotated[float, Field(ge=1)] | None] = [None]
     draws: Count = 3
     trials: Count = 10
     finals: Count = 3
@@ -210,10 +265,23 @@ class Adaptation(Strict):
 
 
 class Selection(Strict):
-    """Fewer validation patients a class than this, and a cell runs with default settings, unsearched."""
+    """With fewer validation patients a class than ``min_val_patients``, a cell runs as ``otherwise`` says: with default
+    settings, unsearched, or with a search judged by cross-validation inside its subset, if that has so many.
+
+    ``folds``: of every cross-validation inside a subset, fewer where a class has fewer patients.
+    """
 
     min_val_patients: Annotated[int, Field(ge=1)] = 3
+    otherwise: Literal["defaults", "cv"] = "defaults"
+    folds: Annotated[int, Field(ge=2)] = 5
     objective: Literal["auc", "log_loss"] = "auc"
+
+
+class Scoring(Strict):
+    """``specificity``: at which sensitivity is told. ``patient``: its images' mean score or their largest."""
+
+    specificity: Annotated[float, Field(gt=0, lt=1)] = 0.9
+    patient: Literal["mean", "max"] = "mean"
 
 
 class Slot(Strict):
@@ -260,6 +328,7 @@ class Study(Strict):
     initialisations: list[str] | None = None
     adaptations: Annotated[dict[str, Adaptation], Field(min_length=1)]
     selection: Selection = Selection()
+    scoring: Scoring = Scoring()
     claims: list[Claim] = []
     resources: Resources = Resources()
     track: Literal["aim"] | None = None

@@ -91,7 +91,7 @@ def final_stage(grid: Grid, adaptation: str) -> None:
         row |= {
             "search_budget": grid.study.adaptations[adaptation].trials,
             "selected_trial": chosen,
-            "selection": "search" if cell.searched else "defaults",
+            "selection": cell.selection,
         }
         result = final.result or {}
         scores = score_rows(final.key, result.get("scores", []))

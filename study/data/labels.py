@@ -1,7 +1,7 @@
 """The labels CSV of a labelled image folder: ``file,label[,patient][,split]``, one row an image.
 
-Spaces around values and a byte order mark are dropped, further columns ignored. Whatever is wrong is refused with the
-CSV's name and line.
+A multi-label task has, in place of ``label``, a column of 0 and 1 for each finding. Spaces around values and a byte
+order mark are dropped, further columns ignored. Whatever is wrong is refused with the CSV's name and line.
 """
 
 import csv
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from study.errors import InputRefused
 
@@ -19,7 +19,10 @@ _NAMED = 3  # so many files or lines are named before "and n more"
 
 @dataclass(frozen=True)
 class LabelRow:
-    """One image as the CSV has it. ``patient`` is raw and stays in the process; ``split`` is None where not given."""
+    """One image as the CSV has it. ``patient`` is raw and stays in the process; ``split`` is None where not given.
+
+    ``label``: a class's name, or the findings' values in their order, as in ``0;1``.
+    """
 
     line: int
     file: str
@@ -28,7 +31,20 @@ class LabelRow:
     split: str | None
 
 
-def read_labels(path: Path) -> tuple[list[LabelRow], bool]:
+@dataclass(frozen=True)
+class Coding:
+    """How labels are stored: a class's place in ``classes``, or of several findings (``classes``) a 0 or 1 for each."""
+
+    classes: list[str]
+    positive: str | None
+    kind: Literal["single", "multi"] = "single"
+
+    def code(self, label: str) -> int | tuple[int, ...]:
+        """The code of a row's label."""
+        return self.classes.index(label) if self.kind == "single" else tuple(map(int, label.split(";")))
+
+
+def read_labels(path: Path, findings: list[str] | None = None) -> tuple[list[LabelRow], bool]:
     """The rows, and whether the CSV names patients (without a patient column, each image is its own patient)."""
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
@@ -38,8 +54,8 @@ def read_labels(path: Path) -> tuple[list[LabelRow], bool]:
         raise InputRefused(f"{path}: cannot be read as a UTF-8 text file") from error
     reader = csv.reader(text.splitlines(), skipinitialspace=True)
     header = [name.strip() for name in next(reader, [])]
-    _check_header(path, header)
-    rows = [_row(path, header, line, cells) for line, cells in _lines(path, reader)]
+    _check_header(path, header, findings)
+    rows = [_row(path, header, line, cells, findings) for line, cells in _lines(path, reader)]
     if not rows:
         raise InputRefused(f"{path}: there are no rows below the header")
     unsplit = [row.line for row in rows if row.split is None]
@@ -91,24 +107,29 @@ def _lines(path: Path, reader: Iterator[list[str]]) -> Iterator[tuple[int, list[
         raise InputRefused(f"{path}: cannot be read as a CSV file ({error})") from error
 
 
-def _check_header(path: Path, header: list[str]) -> None:
-    for name in ("file", "label"):
+def _check_header(path: Path, header: list[str], findings: list[str] | None) -> None:
+    labels = findings or ["label"]
+    for name in ("file", *labels):
         if name not in header:
             raise InputRefused(f"{path}: there is no column {name!r} in line 1{nearest(name, header)}")
-    for name in ("file", "label", "patient", "split"):
+    for name in ("file", *labels, "patient", "split"):
         if header.count(name) > 1:
             raise InputRefused(f"{path}: column {name!r} stands twice in line 1")
 
 
-def _row(path: Path, header: list[str], line: int, cells: list[str]) -> LabelRow:
+def _row(path: Path, header: list[str], line: int, cells: list[str], findings: list[str] | None) -> LabelRow:
     values = {name: cell.strip() for name, cell in zip(header, cells, strict=False)}
-    for name in ("file", "label", "patient"):
+    labels = findings or ["label"]
+    for name in ("file", *labels, "patient"):
         if name in header and not values.get(name):
             raise InputRefused(f"{path}, line {line}: column {name!r} is empty")
+    for name in findings or []:
+        if values[name] not in ("0", "1"):
+            raise InputRefused(f"{path}, line {line}: column {name!r} holds {values[name]!r}; a finding is 0 or 1")
     file, split = values["file"], values.get("split", "").lower() or None
     if split is not None and split not in SPLITS:
         raise InputRefused(f"{path}, line {line} ({file}): unknown split {split!r}{nearest(split, SPLITS)}")
-    return LabelRow(line, file, values["label"], values.get("patient", file), split)
+    return LabelRow(line, file, ";".join(values[name] for name in labels), values.get("patient", file), split)
 
 
 def _check_patients(path: Path, rows: list[LabelRow]) -> None:

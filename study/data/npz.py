@@ -8,11 +8,12 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from study.data.labels import SPLITS, LabelRow, classes_of
+from study.data.labels import SPLITS, Coding, LabelRow, classes_of
 from study.data.samples import Split, split_rows
+from study.data.split import Shares
 from study.errors import InputRefused
 
-LAYOUT = "images are uint8 (N, H, W) or (N, H, W, 3), labels whole numbers (N,) or (N, 1)"
+LAYOUT = "images are uint8 (N, H, W) or (N, H, W, 3), labels whole numbers (N,) or (N, 1), or 0 and 1 (N, findings)"
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Archive:
     path: Path
     rows: list[LabelRow]
     images: dict[str, np.ndarray]
+    findings: int = 0
+    """Columns of the labels where each image has several, else 0."""
 
     def pixels(self, row: LabelRow) -> np.ndarray:
         """uint8 (H, W): 8-bit grey values without unit, of three colours their rounded mean."""
@@ -37,11 +40,12 @@ class Archive:
         name: str,
         positive: str | None,
         *,
-        fractions: tuple[float, float],
+        shares: Shares,
         seed: int,
         say: Callable[[str], None],
-    ) -> Split:
-        """The samples with the file's roles and the label numbers as class names, in the order of the numbers.
+    ) -> list[Split]:
+        """The samples with the file's roles and the label numbers as class names, in the order of the numbers; of
+        several labels an image, each column is a finding named by its number.
 
         An image that stands several times is kept once, in test before val before train, so that nothing is tested
         that was trained on. InputRefused when it stands there with two labels.
@@ -60,22 +64,29 @@ class Archive:
                 f"task {name}: {len(self.rows) - len(kept)} images of {self.path} repeat another; each is kept once, "
                 "in test before val before train"
             )
-        classes, positive = classes_of(self.path, list(kept.values()), positive, order=int)
-        return split_rows(name, kept, classes, positive, fractions=fractions, seed=seed)
+        if self.findings:
+            if positive is not None:
+                raise InputRefused(f"{self.path}: every one of its findings has its own positive; leave `positive` out")
+            coding = Coding([str(number) for number in range(self.findings)], None, "multi")
+        else:
+            coding = Coding(*classes_of(self.path, list(kept.values()), positive, order=int))
+        return split_rows(name, kept, coding, shares=shares, seed=seed)
 
 
 def read_archive(path: Path) -> Archive:
     """The archive at ``path``. Raises InputRefused naming the file and the array that cannot be used."""
     arrays = _arrays(path)
+    shape = arrays["train_labels"].shape
+    findings = shape[1] if len(shape) == 2 and shape[1] > 1 else 0
     rows, images = [], {}
     for split in SPLITS:
-        pixels, labels = _checked(path, split, arrays)
+        pixels, labels = _checked(path, split, arrays, findings)
         for i, (image, label) in enumerate(zip(pixels, labels, strict=True)):
             file = f"{split}_images[{i}]"
             digest = hashlib.sha256(f"{image.shape}".encode() + image.tobytes()).hexdigest()[:32]
-            rows.append(LabelRow(i, file, str(label), digest, split))
+            rows.append(LabelRow(i, file, ";".join(map(str, label)), digest, split))
             images[file] = image
-    return Archive(path, rows, images)
+    return Archive(path, rows, images, findings)
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
@@ -100,7 +111,9 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _checked(path: Path, split: str, arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, list[int]]:
+def _checked(
+    path: Path, split: str, arrays: dict[str, np.ndarray], findings: int
+) -> tuple[np.ndarray, list[list[int]]]:
     images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
 
     def refuse(what: str, array: np.ndarray, why: str) -> InputRefused:
@@ -110,10 +123,13 @@ def _checked(path: Path, split: str, arrays: dict[str, np.ndarray]) -> tuple[np.
         raise refuse("images", images, "is not 8 bits")
     if not (images.ndim == 3 or images.ndim == 4 and images.shape[3] == 3) or 0 in images.shape[1:]:
         raise refuse("images", images, "holds no list of images")
-    if labels.ndim == 2 and labels.shape[1] > 1:
-        raise refuse("labels", labels, f"gives {labels.shape[1]} labels an image, and a task has one")
     if labels.dtype.kind not in "iu" or labels.ndim not in (1, 2):
         raise refuse("labels", labels, "holds no list of class numbers")
     if len(labels) != len(images):
         raise refuse("labels", labels, f"has {len(labels)} labels for {len(images)} images")
-    return images, labels.reshape(-1).tolist()
+    labels = labels.reshape(len(labels), -1)
+    if labels.shape[1] != max(1, findings) and labels.size:
+        raise refuse("labels", labels, f"and train_labels, with {max(1, findings)} an image, differ")
+    if findings and not np.isin(labels, (0, 1)).all():
+        raise refuse("labels", labels, "gives several labels an image, of which some are neither 0 nor 1")
+    return images, labels.tolist()

@@ -4,13 +4,14 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from study.data.labels import SPLITS, LabelRow, classes_of, read_labels, some
-from study.data.split import Patient, freeze, split_hash, token_of
+from study.data.labels import SPLITS, Coding, LabelRow, classes_of, read_labels, some
+from study.data.split import Patient, Shares, freeze, freeze_folds, split_hash, token_of
 from study.errors import InputRefused
 
 SAMPLES = {
@@ -21,25 +22,32 @@ SAMPLES = {
     "role": pl.String,
     "label": pl.Int32,
 }
+"""Of a task whose images have one label; with several findings, ``label`` is a list of 0 and 1 (see ``schema``)."""
+
+
+HIDDEN = ("test", "outer")
+
+
+def schema(kind: str) -> dict[str, Any]:
+    return SAMPLES | ({"label": pl.List(pl.Int8)} if kind == "multi" else {})
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One image: its CSV row, content digest, patient's token, role and class code."""
+    """One image: its CSV row, content digest, patient's token, role and coded label."""
 
     row: LabelRow
     digest: str
     token: str
     role: str
-    label: int
+    label: int | tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Split:
     """Samples in store order, which is by token, then digest."""
 
-    classes: list[str]
-    positive: str | None
+    coding: Coding
     samples: list[Sample]
 
     @property
@@ -47,13 +55,20 @@ class Split:
         """As ``split.split_hash``."""
         return split_hash([(s.digest, s.token, s.role, s.label) for s in self.samples])
 
+    def outer(self) -> "Split":
+        """Without roles: what all outer folds have in common, and so without a label that may be read."""
+        return Split(self.coding, [replace(sample, role="outer") for sample in self.samples])
+
     def frame(self, patient: Callable[[Sample], str]) -> pl.DataFrame:
-        """Columns as ``SAMPLES``, a row a sample; test labels are null. ``patient`` says how patients are named."""
+        """Columns as ``SAMPLES``, a row a sample; labels of test and of outer folds are null.
+
+        ``patient`` says how patients are named.
+        """
         rows = [
-            (i, s.digest, patient(s), s.token, s.role, None if s.role == "test" else s.label)
+            (i, s.digest, patient(s), s.token, s.role, None if s.role in HIDDEN else plain(s.label))
             for i, s in enumerate(self.samples)
         ]
-        return pl.DataFrame(rows, schema=SAMPLES, orient="row")
+        return pl.DataFrame(rows, schema=schema(self.coding.kind), orient="row")
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Images and patients a role, and images a class in train and val: the test labels' counts stay out of it."""
@@ -62,9 +77,14 @@ class Split:
             own = [sample for sample in self.samples if sample.role == role]
             counts[role] = {"images": len(own), "patients": len({sample.token for sample in own})}
             if role != "test":
-                by_class = Counter(self.classes[sample.label] for sample in own)
-                counts[role] |= {f"class {label}": by_class[label] for label in self.classes}
+                by_class = Counter(name for sample in own for name in self._shown(sample))
+                counts[role] |= {f"class {label}": by_class[label] for label in self.coding.classes}
         return counts
+
+    def _shown(self, sample: Sample) -> list[str]:
+        if isinstance(sample.label, int):
+            return [self.coding.classes[sample.label]]
+        return [name for name, value in zip(self.coding.classes, sample.label, strict=True) if value]
 
 
 def split_folder(
@@ -72,53 +92,76 @@ def split_folder(
     images: Path,
     labels: Path,
     positive: str | None,
+    findings: list[str] | None,
     *,
-    fractions: tuple[float, float],
+    shares: Shares,
     seed: int,
     say: Callable[[str], None],
-) -> Split:
-    """Samples of the CSV ``labels`` with files below ``images``; ``fractions`` are those of test and val.
+) -> list[Split]:
+    """Samples of the CSV ``labels`` with files below ``images``: one split, or one an outer fold.
 
     InputRefused for whatever is wrong, naming file and line.
     """
-    rows, with_patients = read_labels(labels)
-    classes, positive = classes_of(labels, rows, positive)
+    rows, with_patients = read_labels(labels, findings)
+    coding = Coding(findings, None, "multi") if findings else Coding(*classes_of(labels, rows, positive))
     if not with_patients:
         say(f"task {name}: {labels} has no column 'patient', so each image counts as a patient of its own")
+    kept = distinct_rows(name, rows, images, labels, say)
+    return split_rows(name, kept, coding, shares=shares, seed=seed)
+
+
+def distinct_rows(
+    name: str, rows: list[LabelRow], images: Path, labels: Path, say: Callable[[str], None]
+) -> dict[str, LabelRow]:
+    """The rows by their files' digests; a file that stands twice with the same label and patient is kept once."""
     paths = paths_of(rows, images, labels)
     with ThreadPoolExecutor(2) as pool:
         digests = list(pool.map(_digest, paths))
     kept = _distinct(labels, rows, digests)
     if len(kept) < len(rows):
         say(f"task {name}: {len(rows) - len(kept)} rows repeat an image of the same patient and label; kept once")
-    return split_rows(name, kept, classes, positive, fractions=fractions, seed=seed)
+    return kept
 
 
-def split_rows(
-    name: str,
-    kept: dict[str, LabelRow],
-    classes: list[str],
-    positive: str | None,
-    *,
-    fractions: tuple[float, float],
-    seed: int,
-) -> Split:
-    """The split of rows by their images' digests: given roles stay, and what has none is dealt, as ``freeze`` does."""
+def split_rows(name: str, kept: dict[str, LabelRow], coding: Coding, *, shares: Shares, seed: int) -> list[Split]:
+    """Splits of rows by their images' digests: given roles stay, and what has none is dealt, as ``freeze`` does."""
     by_patient: dict[str, list[tuple[LabelRow, str]]] = {}
     for digest, row in kept.items():
         by_patient.setdefault(row.patient, []).append((row, digest))
     tokens = {raw: token_of([digest for _, digest in own]) for raw, own in by_patient.items()}
     patients = [
-        Patient(tokens[raw], tuple(classes.index(row.label) for row, _ in own), own[0][0].split)
+        Patient(tokens[raw], tuple(code for row, _ in own for code in _codes(coding, row)), own[0][0].split)
         for raw, own in by_patient.items()
     ]
-    test, val = fractions
-    roles = freeze(name, patients, classes, test=test, val=val, seed=seed)
-    samples = [
-        Sample(row, digest, tokens[row.patient], roles[tokens[row.patient]], classes.index(row.label))
-        for digest, row in kept.items()
+    findings, names = coding.kind == "multi", coding.classes
+    if findings:
+        names = [code for finding in coding.classes for code in (f"without {finding}", finding)]
+    if shares.outer_folds:
+        folds, val = shares.outer_folds, shares.val
+        dealt = freeze_folds(name, patients, names, folds=folds, val=val, seed=seed, findings=findings)
+    else:
+        dealt = [freeze(name, patients, names, test=shares.test, val=shares.val, seed=seed, findings=findings)]
+    rows = sorted(kept.items(), key=lambda each: (tokens[each[1].patient], each[0]))
+    return [
+        Split(
+            coding,
+            [
+                Sample(row, digest, tokens[row.patient], roles[tokens[row.patient]], coding.code(row.label))
+                for digest, row in rows
+            ],
+        )
+        for roles in dealt
     ]
-    return Split(classes, positive, sorted(samples, key=lambda sample: (sample.token, sample.digest)))
+
+
+def plain(label: int | tuple[int, ...]) -> int | list[int]:
+    """A coded label as tables hold it."""
+    return label if isinstance(label, int) else list(label)
+
+
+def _codes(coding: Coding, row: LabelRow) -> list[int]:
+    code = coding.code(row.label)
+    return [code] if isinstance(code, int) else [2 * place + value for place, value in enumerate(code)]
 
 
 def _digest(path: Path) -> str:

@@ -1,29 +1,31 @@
 """A labelled set into a frozen task: images in a store, samples with their roles, test labels in their own file."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from study.data import entries, phantom
-from study.data.images import decode_grey
-from study.data.labels import LabelRow, read_labels
+from study.data.external import ExternalSet, external_samples, freeze_external
+from study.data.labels import Coding, read_labels
 from study.data.npz import read_archive
 from study.data.pseudonyms import PHANTOM_KEY, PseudonymKey
 from study.data.samples import Split, paths_of, split_folder
-from study.data.store import StoreRef, StoreWriter
+from study.data.split import Shares
+from study.data.store import StoreRef
+from study.data.writing import Pixels, folder_pixels, write_images, write_test_labels
 from study.errors import InputRefused
+from study.keys import digest
+from study.subsets import Kind
 
 VERSION = 1  # raised whenever the same files would give another task
 DOCUMENT = "task.json"
-TEST_LABELS = {"row": pl.Int64, "digest": pl.String, "label": pl.Int32}
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,17 @@ class TaskPreview:
     positive: str | None
     split_hash: str
     samples: pl.DataFrame
+    kind: Kind = "single"
+    folds: "Sequence[TaskPreview]" = ()
 
 
 @dataclass(frozen=True)
 class FrozenTask:
-    """A task on disk. ``samples`` has columns as ``SAMPLES``, a row an image of the store, null labels in test rows."""
+    """A task on disk. ``samples`` has columns as ``SAMPLES``, a row an image of the store, null labels in test rows.
+
+    ``folds``: with outer folds, the task as it is in each of them, with samples and test labels of its own; the task
+    itself then has role ``outer`` and no label in every row. ``external``: further test sets by name.
+    """
 
     name: str
     classes: list[str]
@@ -48,6 +56,9 @@ class FrozenTask:
     split_hash: str
     samples: pl.DataFrame
     test_labels_uri: str
+    kind: Kind = "single"
+    folds: "Sequence[FrozenTask]" = ()
+    external: Mapping[str, ExternalSet] = field(default_factory=dict)
 
 
 def freeze_task(
@@ -55,9 +66,9 @@ def freeze_task(
 ) -> FrozenTask:
     """The frozen task of ``source``, made unless it is in the store already.
 
-    ``source`` is a labelled folder (``images``, ``labels``, ``positive``), an archive (``npz``, ``positive``) or a
-    phantom (``phantom``: settings), with ``test_fraction`` and ``val_fraction``. Raises InputRefused for whatever is
-    wrong with it, naming file and line.
+    ``source`` is a labelled folder (``images``, ``labels``, ``positive`` or ``findings``), an archive (``npz``,
+    ``positive``) or a phantom (``phantom``: settings), with ``test_fraction``, ``val_fraction``, ``outer_folds`` and
+    ``external`` test sets. Raises InputRefused for whatever is wrong with it, naming file and line.
     """
     settings = source.phantom
     key = PHANTOM_KEY if settings is not None else key
@@ -68,71 +79,91 @@ def freeze_task(
 
     def make(entry: Path) -> None:
         with _opened(source) as (split_by, pixels):
-            split = split_by(name, fractions=_fractions(source), seed=seed, say=say)
-            _write(name, split, pixels, entry, key, listing)
+            splits = split_by(name, shares=_shares(source), seed=seed, say=say)
+            _write(name, splits, pixels, entry, key, listing)
 
     entry = entries.opened_or_made(Path(store), f"task-{name}-{listing[:12]}", key, DOCUMENT, make)
     content = entries.read(entry, DOCUMENT)
-    say(f"task {name}: {_told(content['counts'], content['classes'])}")
-    return FrozenTask(
-        name,
-        content["classes"],
-        content["positive"],
-        StoreRef(str(entry / "images.arrow"), content["images"]),
-        content["split_hash"],
-        pl.read_parquet(entry / "samples.parquet"),
-        str(entry / "test_labels.parquet"),
-    )
+    coding = Coding(content["classes"], content["positive"], content.get("kind", "single"))
+    images = StoreRef(str(entry / "images.arrow"), content["images"])
+
+    def opened(of: str, split: dict[str, Any], **more: Any) -> FrozenTask:
+        samples = pl.read_parquet(entry / f"samples{of}.parquet")
+        labels = str(entry / f"test_labels{of}.parquet")
+        at = (images, split["split_hash"], samples, labels, coding.kind)
+        return FrozenTask(name, coding.classes, coding.positive, *at, **more)
+
+    splits = content.get("folds", [])
+    for fold, split in enumerate(splits or [content]):
+        where = f"task {name}, fold {fold}" if splits else f"task {name}"
+        say(f"{where}: {_told(split['counts'], coding.classes)}")
+    folds = [opened(f"-{fold}", split) for fold, split in enumerate(splits)]
+    digests = set(pl.read_parquet(entry / "samples.parquet", columns=["digest"])["digest"])
+    external = {
+        other: freeze_external(name, other, given, coding=coding, known=digests, store=store, key=key, say=say)
+        for other, given in source.external.items()
+    }
+    return opened("", content, folds=folds, external=external)
 
 
 def preview_task(name: str, source: Any, *, seed: int) -> TaskPreview:
     """The split that ``freeze_task`` would make: files are hashed, but not decoded, and nothing is left behind."""
+
+    def quiet(text: str) -> None: ...
+
     with _opened(source) as (split_by, _):
-        split = split_by(name, fractions=_fractions(source), seed=seed, say=lambda text: None)
-    return TaskPreview(name, split.classes, split.positive, split.hash, split.frame(lambda sample: sample.token))
+        splits = split_by(name, shares=_shares(source), seed=seed, say=quiet)
+    coding = splits[0].coding
+    known = {sample.digest for sample in splits[0].samples}
+    for other, given in source.external.items():
+        external_samples(name, other, given, coding=coding, known=known, say=quiet)
+
+    def seen(split: Split, folds: Sequence[TaskPreview] = ()) -> TaskPreview:
+        samples = split.frame(lambda sample: sample.token)
+        hash_ = digest([fold.split_hash for fold in folds]) if folds else split.hash
+        return TaskPreview(name, coding.classes, coding.positive, hash_, samples, coding.kind, folds)
+
+    return seen(splits[0]) if len(splits) == 1 else seen(splits[0].outer(), [seen(split) for split in splits])
 
 
 @contextmanager
-def _opened(source: Any) -> Iterator[tuple[Callable[..., Split], Callable[[LabelRow], np.ndarray]]]:
+def _opened(source: Any) -> Iterator[tuple[Callable[..., list[Split]], Pixels]]:
     """What splits a source and what gives a row's pixels; a phantom lies in a temporary folder meanwhile."""
     if source.phantom is not None:
         with TemporaryDirectory() as folder:
             phantom.write_task(source.phantom, Path(folder))
-            yield _folder(Path(folder), Path(folder) / "labels.csv", phantom.FINDING)
+            yield _folder(Path(folder), Path(folder) / "labels.csv", phantom.FINDING, None)
     elif source.npz is not None:
         archive = read_archive(Path(source.npz))
         yield partial(archive.split, positive=source.positive), archive.pixels
     else:
-        yield _folder(Path(source.images), Path(source.labels), source.positive)
+        yield _folder(Path(source.images), Path(source.labels), source.positive, source.findings)
 
 
 def _folder(
-    images: Path, labels: Path, positive: str | None
-) -> tuple[Callable[..., Split], Callable[[LabelRow], np.ndarray]]:
-    def pixels(row: LabelRow) -> np.ndarray:
-        try:
-            return decode_grey((images / row.file).read_bytes())
-        except (ValueError, OSError) as error:
-            where = f"{labels}, line {row.line}: {row.file}"
-            raise InputRefused(f"{where} {error}; mend it or remove the line") from error
-
-    return partial(split_folder, images=images, labels=labels, positive=positive), pixels
+    images: Path, labels: Path, positive: str | None, findings: list[str] | None
+) -> tuple[Callable[..., list[Split]], Pixels]:
+    split_by = partial(split_folder, images=images, labels=labels, positive=positive, findings=findings)
+    return split_by, folder_pixels(images, labels)
 
 
-def _fractions(source: Any) -> tuple[float, float]:
-    return source.test_fraction, source.val_fraction
+def _shares(source: Any) -> Shares:
+    return Shares(source.test_fraction, source.val_fraction, source.outer_folds)
 
 
 def _identity(source: Any, seed: int) -> list[Any]:
+    """What is left out where it is not used keeps the entries of earlier versions."""
     settings = source.phantom
     what = phantom.identity(settings) if settings is not None else source.positive
-    return ["task", VERSION, what, *_fractions(source), seed]
+    used = {"findings": source.findings, "outer_folds": source.outer_folds}
+    used = {name: value for name, value in used.items() if value}
+    return ["task", VERSION, what, source.test_fraction, source.val_fraction, seed, *([used] if used else [])]
 
 
 def _listing(identity: list[Any], source: Any) -> str:
     if source.npz is not None:
         return entries.fingerprint([*identity, "npz"], [("npz", _there(Path(source.npz)))])
-    rows, _ = read_labels(Path(source.labels))
+    rows, _ = read_labels(Path(source.labels), source.findings)
     paths = paths_of(rows, Path(source.images), Path(source.labels))
     labels = hashlib.sha256(Path(source.labels).read_bytes()).hexdigest()
     return entries.fingerprint([*identity, labels], {(row.file, path) for row, path in zip(rows, paths, strict=True)})
@@ -144,32 +175,25 @@ def _there(path: Path) -> Path:
     return path
 
 
-def _write(
-    name: str,
-    split: Split,
-    pixels: Callable[[LabelRow], np.ndarray],
-    entry: Path,
-    key: PseudonymKey,
-    listing: str,
-) -> None:
-    with StoreWriter(entry / "images.arrow", unit="grey") as writer:
-        for sample in split.samples:
-            patient = key.of(sample.row.patient)
-            writer.append(pixels(sample.row), digest=sample.digest, patient=patient, series="", position=0.0)
-        images_ref = writer.close()
-    split.frame(lambda sample: key.of(sample.row.patient)).write_parquet(entry / "samples.parquet")
-    hidden = [(i, s.digest, s.label) for i, s in enumerate(split.samples) if s.role == "test"]
-    pl.DataFrame(hidden, schema=TEST_LABELS, orient="row").write_parquet(entry / "test_labels.parquet")
+def _write(name: str, splits: list[Split], pixels: Pixels, entry: Path, key: PseudonymKey, listing: str) -> None:
+    folds = splits if len(splits) > 1 else []
+    whole = splits[0].outer() if folds else splits[0]
+    images = write_images(entry / "images.arrow", whole.samples, pixels, key)
+    for of, split in [("", whole), *((f"-{fold}", split) for fold, split in enumerate(folds))]:
+        split.frame(lambda sample: key.of(sample.row.patient)).write_parquet(entry / f"samples{of}.parquet")
+        write_test_labels(entry / f"test_labels{of}.parquet", split.samples, split.coding.kind)
     content = {
         "version": VERSION,
         "name": name,
-        "classes": split.classes,
-        "positive": split.positive,
-        "split_hash": split.hash,
-        "images": images_ref.digest,
+        "classes": whole.coding.classes,
+        "positive": whole.coding.positive,
+        "kind": whole.coding.kind,
+        "split_hash": digest([split.hash for split in folds]) if folds else whole.hash,
+        "images": images.digest,
         "key_check": key.check,
         "listing": listing,
-        "counts": split.counts(),
+        "counts": whole.counts(),
+        "folds": [{"split_hash": split.hash, "counts": split.counts()} for split in folds],
     }
     entries.write(entry, DOCUMENT, content)
 

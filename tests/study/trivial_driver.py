@@ -22,10 +22,11 @@ def run_job(job):
         if epoch == 4:
             result = {"epochs": 4, "images": 4 * len(job["train"]), "seconds": 0.1, "device_seconds": 0.1}
             result |= {"device": "cpu", "threads": 1, "scores": [], "predictions": []}
-            if job["test"]:
-                rows = job["test"]["rows"]
-                result["scores"] = [["test", "image", "auc", score]]
-                result["predictions"] = [["test", row, [row % 2], [1 - score, score]] for row in rows]
+            for test_set, test in (job["tests"] or {}).items():
+                result["scores"] += [[test_set, "image", "auc", score]]
+                result["predictions"] += [
+                    ["test", test_set, row, [row % 2], [1 - score, score]] for row in test["rows"]
+                ]
         images = epoch * len(job["train"])
         curves = [["val", "auc", score], ["train", "loss", 1 / epoch]]
         yield {"epoch": epoch, "step": epoch, "images": images, "score": score, "curves": curves, "result": result}

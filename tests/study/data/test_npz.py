@@ -26,9 +26,8 @@ def arrays(classes=3, colours=()):
 def archive(tmp_path):
     def write(**given):
         np.savez(tmp_path / "organ.npz", **given)
-        return SimpleNamespace(
-            phantom=None, npz=tmp_path / "organ.npz", positive=None, test_fraction=0.3, val_fraction=0.25
-        )
+        unused = {"phantom": None, "positive": None, "findings": None, "outer_folds": None, "external": {}}
+        return SimpleNamespace(npz=tmp_path / "organ.npz", test_fraction=0.3, val_fraction=0.25, **unused)
 
     return write
 
@@ -90,7 +89,11 @@ def test_an_image_of_two_roles_is_tested_and_not_trained_on(archive):
         ({"val_images": np.zeros((12, 30), np.uint8)}, "array val_images holds no list of images"),
         ({"val_images": np.zeros((12, 6, 5, 2), np.uint8)}, "array val_images holds no list of images"),
         ({"test_labels": np.zeros((11, 1), np.uint8)}, "array test_labels has 11 labels for 12 images"),
-        ({"train_labels": np.zeros((24, 14), np.uint8)}, "array train_labels gives 14 labels an image"),
+        ({"val_labels": np.zeros((12, 14), np.uint8)}, "array val_labels .*, with 1 an image, differ"),
+        (
+            {"train_labels": np.full((24, 14), 2)},
+            "array train_labels gives several labels an image, .* neither 0 nor 1",
+        ),
         ({"train_labels": np.zeros(24)}, "array train_labels holds no list of class numbers"),
         ({"train_labels": np.array([None] * 24)}, "array train_labels is damaged or holds no plain numbers"),
     ],

@@ -11,13 +11,15 @@ from study.data import tasks
 from study.data.pseudonyms import PseudonymKey
 from study.data.samples import SAMPLES
 from study.data.store import SliceStore
-from study.data.tasks import TEST_LABELS, freeze_task, preview_task
+from study.data.tasks import freeze_task, preview_task
+from study.data.writing import TEST_LABELS
 from study.errors import InputRefused
 
 
 def labelled(**given):
     """A task's source as the study file gives it."""
-    return SimpleNamespace(**{"phantom": None, "npz": None, "test_fraction": 0.3, "val_fraction": 0.25, **given})
+    unused = {"phantom": None, "npz": None, "findings": None, "outer_folds": None, "external": {}}
+    return SimpleNamespace(**{**unused, "test_fraction": 0.3, "val_fraction": 0.25, **given})
 
 
 @pytest.fixture
