@@ -18,8 +18,9 @@ WHAT_A_CLAIM_TAKES = (
     "and the differences, positive where the claimed one is better, are averaged; a claim over several tasks, "
     "adaptations or sizes is about that average and says nothing about each of them. The interval is Student's t over "
     f"blocks, its lower end a one-sided 97.5 % bound. Non-inferior: {BLOCKS} blocks or more, and the bound lies above "
-    "minus the margin. Worse: the whole interval lies below it. 'Not shown' is no proof of being worse. Claims are "
-    "taken one by one, without a correction for their number."
+    "minus the margin. Worse: the whole interval lies below it. 'Not shown' is no proof of being worse. The number of "
+    "blocks is to be settled beforehand: adding some until a claim is granted grants too many. Claims are taken one by "
+    "one, without a correction for their number."
 )
 
 NOTHING = (

@@ -24,11 +24,13 @@ def coarsen(images: Tensor, generator: Generator, *, factor: tuple[int, int]) ->
 
 
 def hide(images: Tensor, generator: Generator, *, patch: int, share: float) -> Tensor:
-    """Set a `share` of the patches of each image to 0, as many in each; `patch`, a side, divides the image's."""
+    """Set a `share` of the patches of each image to 0, as many in each; a rest at the lower right stays."""
     rows, columns = images.shape[-2] // patch, images.shape[-1] // patch
     order = torch.rand(len(images), rows * columns, generator=generator).argsort(1)
     kept = (order >= round(rows * columns * share)).view(-1, 1, rows, columns).to(images)
-    return images * kept.repeat_interleave(patch, 2).repeat_interleave(patch, 3)
+    result = images.clone()
+    result[..., : rows * patch, : columns * patch] *= kept.repeat_interleave(patch, 2).repeat_interleave(patch, 3)
+    return result
 
 
 def shuffle(images: Tensor, generator: Generator, *, pieces: int) -> Tensor:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from tests.trainables.small_methods import make
 from trainables import backbones
 from trainables.methods import moco_v2
 from trainables.schedules import Moment
@@ -20,8 +21,9 @@ def method(queue=12, batch=8, **settings):
     return moco_v2.MoCoV2(backbones.build("resnet18"), made, image_size=64, batch=batch).double().train()
 
 
-def pair(count=8):
-    first, second = torch.rand(2, count, 1, 64, 64, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
+def pair(count=8, seed=4):
+    generator = torch.Generator().manual_seed(seed)
+    first, second = torch.rand(2, count, 1, 64, 64, dtype=torch.float64, generator=generator)
     return first, second
 
 
@@ -55,18 +57,43 @@ def test_keys_are_normalised_in_shuffled_parts_and_come_back_in_order():
     assert not keys.requires_grad
 
 
-def test_the_queue_fills_then_replaces_its_oldest_keys():
-    made = method(queue=12)
-    trivial, given = [], []
+def test_loss_gradients_and_queue_equal_the_loops_over_samples_and_keys():
+    """Three steps of 8 keys through a queue of 12, which fills in the second and wraps around."""
+    made = make("moco_v2", queue=12, batch=8, momentum=0.9, temperature=0.2).double()
+    slow = [copy.deepcopy(network) for network in (made.key_backbone, made.key_head)]
+    held: list[torch.Tensor] = []  # oldest first
     for step in range(3):
-        output = forward(made, pair(), seed=step)
-        given.append(made._fresh)
-        trivial.append(output.trivial)
+        first, second = pair(seed=step)
+        order = torch.randperm(8, generator=torch.Generator().manual_seed(step))
+        asked = [made.head(made.backbone(first[part])) for part in (slice(0, 4), slice(4, 8))]
+        keys: dict[int, torch.Tensor] = {}
+        with torch.no_grad():
+            for part in (order[:4], order[4:]):
+                keys |= dict(zip(part.tolist(), slow[1](slow[0](second[part])), strict=True))
+        fresh = [keys[number] / keys[number].norm() for number in range(8)]
+        terms = []
+        for query, key in zip(torch.cat(asked), fresh, strict=True):
+            scores = [(query / query.norm() @ other) / 0.2 for other in (key, *held)]
+            terms.append(torch.log(sum(torch.exp(score) for score in scores)) - scores[0])
+        loss, output = sum(terms) / 8, made((first, second, order), START)
+        assert output.loss.item() == pytest.approx(loss.item(), abs=1e-9)
+        assert output.trivial == pytest.approx(math.log(1 + len(held)))
+        trained = [p for p in made.parameters() if p.requires_grad]
+        mine, theirs = (torch.autograd.grad(each, trained) for each in (output.loss, loss))
+        assert max((a - b).abs().max().item() for a, b in zip(mine, theirs, strict=True)) < 1e-9
+        assert step == 0 or max(a.abs().max().item() for a in mine) > 1e-6
+        with torch.no_grad():  # as if the optimizer had stepped, so that keys that follow tell themselves apart
+            for parameter in trained:
+                parameter.add_(0.01)
         made.after_step(START)
-    assert trivial == pytest.approx([0, math.log(9), math.log(13)])
-    assert int(made.filled) == 12 and int(made.pointer) == 24 % 12
-    expected = torch.cat(given)[-12:]
-    assert torch.equal(made.queue, expected)
+        for ours, network in zip((made.backbone, made.head), slow, strict=True):
+            for old, new in zip(network.parameters(), ours.parameters(), strict=True):
+                old.copy_(0.9 * old + 0.1 * new.detach())
+        held = [*held, *fresh][-12:]
+        assert int(made.filled) == len(held)
+        oldest = int(made.pointer) if len(held) == 12 else 0
+        for number, key in enumerate(held):
+            torch.testing.assert_close(made.queue[(oldest + number) % 12], key, atol=1e-12, rtol=0)
 
 
 def test_a_batch_larger_than_the_queue_leaves_its_last_keys():
