@@ -13,7 +13,7 @@ from .testsets import Predicted, of_runs, predicted
 BOUNDS = {"auc": (0.0, 1.0), "auprc": (0.0, 1.0), "balanced_accuracy": (0.0, 1.0), "brier": (0.0, np.inf),
           "log_loss": (0.0, np.inf)}  # fmt: skip
 METRICS = tuple(BOUNDS)
-SMALLER_IS_BETTER = ("brier", "log_loss")
+SMALLER_IS_BETTER = ("brier", "log_loss", "ece")
 CURVE = [name for name in FACTORS if name not in ("pretrain_seed", "draw", "fold")]
 """What names one point of a learning curve: a cell without what is averaged over."""
 

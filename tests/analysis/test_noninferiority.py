@@ -7,7 +7,9 @@ import polars as pl
 import pytest
 
 from analysis import report
+from analysis.curves import SMALLER_IS_BETTER
 from analysis.noninferiority import Claim, examine, judged, pairs
+from trainables import metrics
 
 CLAIM = Claim("light", "heavy", 0.02)
 WOBBLE = np.array([1, -1, 2, -2, 3, -3, 0.5, -0.5, 1.5, -1.5]) / 1000
@@ -66,6 +68,10 @@ def test_the_direction_of_a_claim_matters_and_so_does_that_of_the_metric(study_o
     higher_loss = study_of(both(WOBBLE + 0.05), metric="log_loss")
     found = examine(higher_loss, dataclasses.replace(CLAIM, metric="log_loss"))
     assert found.verdict == "worse" and found.mean == pytest.approx(-0.05)
+
+
+def test_every_metric_that_falls_as_runs_get_better_is_known_to():
+    assert set(SMALLER_IS_BETTER) == metrics.SMALLER_IS_BETTER
 
 
 def test_final_seeds_and_draws_are_averaged_within_a_block_and_never_counted(study_of):
