@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-RESULTS_VERSION = 2
+RESULTS_VERSION = 3
 """Raised whenever a change of the code changes scores: results of two versions never mix in one study."""
 
 DEFAULT_FACTORS = {"fold": None, "validation": "paid", "length": "epochs", "label_noise": 0.0, "imbalance": None}

@@ -19,7 +19,8 @@ def coarsen(images: Tensor, generator: Generator, *, factor: tuple[int, int]) ->
         some = chosen == side
         if some.any():
             small = functional.avg_pool2d(images[some], side, ceil_mode=True, count_include_pad=False)
-            result[some] = functional.interpolate(small, size=images.shape[-2:], mode="bilinear", align_corners=False)
+            large = functional.interpolate(small, scale_factor=side, mode="bilinear", align_corners=False)
+            result[some] = large[..., : images.shape[-2], : images.shape[-1]]  # squares may reach beyond the image
     return result
 
 

@@ -1,6 +1,6 @@
 """Optimizers and their parameter groups; what they do at a step comes from the schedules."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 import torch
@@ -10,15 +10,19 @@ from torch import nn
 Name = Literal["sgd", "adam", "adamw", "lamb", "lars"]
 
 
-def parameter_groups(module: nn.Module, *, decay_all: bool = False, spared_rate: float = 1.0) -> list[dict[str, Any]]:
+def parameter_groups(
+    module: nn.Module, *, decay_all: bool = False, spared_rate: float = 1.0, spare: Collection[nn.Parameter] = ()
+) -> list[dict[str, Any]]:
     """The trained parameters in a group that weight decay acts on and one, norms and biases, that it spares.
 
     `decay_all` puts everything into the first, as methods published with plain SGD do. The second learns at
-    `spared_rate` times the learning rate.
+    `spared_rate` times the learning rate, and takes in `spare`, such as embeddings.
     """
     trained = [p for p in module.parameters() if p.requires_grad]
-    decayed = [p for p in trained if decay_all or p.ndim > 1]
-    spared = [p for p in trained if not (decay_all or p.ndim > 1)]
+    also = {id(p) for p in spare}
+    decayed = [p for p in trained if decay_all or (p.ndim > 1 and id(p) not in also)]
+    kept = {id(p) for p in decayed}
+    spared = [p for p in trained if id(p) not in kept]
     groups = [
         {"params": decayed, "decay": True, "rate": 1.0},
         {"params": spared, "decay": False, "rate": spared_rate},

@@ -18,7 +18,7 @@ def each(images: Tensor, do) -> Tensor:
 
 def coarsen(images: Tensor, generator: Generator, *, factor: tuple[int, int]) -> Tensor:
     sides = torch.randint(factor[0], factor[1] + 1, (len(images),), generator=generator).tolist()
-    return each(images, lambda number, image: enlarged(averaged(image, sides[number]), image.shape))
+    return each(images, lambda number, image: enlarged(averaged(image, sides[number]), sides[number], image.shape))
 
 
 def averaged(image: np.ndarray, side: int) -> np.ndarray:
@@ -26,19 +26,19 @@ def averaged(image: np.ndarray, side: int) -> np.ndarray:
     return np.array([[image[r : r + side, c : c + side].mean() for c in columns] for r in rows])
 
 
-def enlarged(small: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def enlarged(small: np.ndarray, side: int, shape: tuple[int, ...]) -> np.ndarray:
     """Bilinear: the pixel between whose neighbours' centres a place lies; the border goes on outside."""
 
-    def neighbours(at, count, wide):
-        place = min(max((at + 0.5) * count / wide - 0.5, 0), count - 1)
+    def neighbours(at, count):
+        place = min(max((at + 0.5) / side - 0.5, 0), count - 1)
         low = int(place)
         return low, min(low + 1, count - 1), place - low
 
     made = np.empty(shape)
     for r in range(shape[0]):
-        up, down, lower = neighbours(r, small.shape[0], shape[0])
+        up, down, lower = neighbours(r, small.shape[0])
         for c in range(shape[1]):
-            left, right, farther = neighbours(c, small.shape[1], shape[1])
+            left, right, farther = neighbours(c, small.shape[1])
             above = small[up, left] * (1 - farther) + small[up, right] * farther
             below = small[down, left] * (1 - farther) + small[down, right] * farther
             made[r, c] = above * (1 - lower) + below * lower

@@ -31,6 +31,13 @@ def test_after_many_iterations_all_prototypes_are_used_equally():
     assert skewed.softmax(1).sum(0).std() > 10 * made.sum(0).std(), "they are not, by themselves"
 
 
+def test_a_prototype_that_is_far_from_everything_still_gets_its_share():
+    """At this epsilon every one of its shares is below what 32 bits hold."""
+    far = scores() + torch.tensor([-2.0, 0, 0, 0, 0])
+    made = sinkhorn(far.float(), epsilon=0.01, iterations=3)
+    assert made.isfinite().all() and (made - sinkhorn(far, epsilon=0.01, iterations=3)).abs().max() < 1e-3
+
+
 def test_the_published_temperature_overflows_in_no_precision():
     """exp(1 / 0.05) is 5e8, beyond 16 bits."""
     exact = sinkhorn(scores(), epsilon=0.05, iterations=3)

@@ -282,6 +282,8 @@ def test_schedule_follows_the_publication():
     assert made.schedule(Moment(99_999, 100_000))["weight_decay"] == pytest.approx(0.2)
     optimizer = made.optimizer()
     assert optimizer.defaults["betas"] == (0.9, 0.95) and made.clip_norm == 5
+    spared = {id(p) for group in optimizer.param_groups if not group["decay"] for p in group["params"]}
+    assert len(made.decoder.embeddings) == 4 and all(id(p) in spared for p in made.decoder.embeddings)
 
 
 def test_loss_falls_on_a_few_images():

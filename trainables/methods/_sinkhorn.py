@@ -11,12 +11,11 @@ from trainables.methods._precision import full_precision
 def sinkhorn(scores: Tensor, *, epsilon: float, iterations: int) -> Tensor:
     """Codes (B, K), each row of sum 1, that use the K prototypes equally often (Caron et al. 2020, equation 5).
 
-    scores: (B, K) similarities, of all ranks and of a queue if there is one. In full precision, and less the largest
-    score, since exp(1 / 0.05) is beyond what 16 bits hold.
+    scores: (B, K) similarities, of all ranks and of a queue if there is one. In full precision and in logarithms, since
+    exp(1 / 0.05) is beyond what 16 bits hold, and at a small epsilon all of a prototype's shares would be 0 in 32 bits.
     """
-    codes = torch.exp((scores - scores.max()) / epsilon)
-    rows, prototypes = codes.shape
+    logs = scores / epsilon
     for _ in range(iterations):
-        codes = codes / (codes.sum(0, keepdim=True) * prototypes)
-        codes = codes / (codes.sum(1, keepdim=True) * rows)
-    return codes * rows
+        logs = logs - logs.logsumexp(0, keepdim=True)
+        logs = logs - logs.logsumexp(1, keepdim=True)
+    return logs.exp()

@@ -50,6 +50,11 @@ class Decoder(nn.Module):
         self.to_pixels = nn.Conv2d(widths[-1], 1, 1)
         self.apply(_initialise)
 
+    @property
+    def embeddings(self) -> list[nn.Parameter]:
+        """The mask embeddings of all levels, which weight decay spares."""
+        return [level.embedding for level in self.densify]  # type: ignore[misc]
+
     def forward(self, maps: Sequence[Tensor], plan: Plan) -> Tensor:
         dense = [make(x, plan) for make, x in zip(self.densify, maps, strict=True)]
         x = dense[0]

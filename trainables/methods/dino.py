@@ -20,7 +20,9 @@ from trainables.schedules import Moment, cosine, warmup_cosine, warmup_linear
 
 
 class Settings(Common):
-    """Defaults are the published ones for a ResNet-50; colours and solarisation, which CT has not, are left out."""
+    """Defaults are of the published runs on a ResNet-50: rate, optimizer, decay and crops of the one of 100 epochs, all
+    else of that of 800. Colours and solarisation, which CT has not, are left out, and both large views are blurred as
+    often."""
 
     published_epochs: int = Field(800, ge=1)
     outputs: int = Field(65_536, ge=2)

@@ -20,8 +20,10 @@ from trainables.schedules import Moment, warmup_cosine
 
 
 class Settings(Common):
-    """The published disruptions, losses and optimizer, in two dimensions; the paper's contrast between CT and MRI,
-    which a corpus of CT alone has not, is left out. `decoder_width` is that of SparK's decoder, used here too."""
+    """After the paper, in two dimensions. Patches of pixels are hidden, where the authors hide channels of patches'
+    embeddings; noise, blur and lost resolution are milder and of random amounts; the rate is that of AdamW on networks
+    of this kind. The contrast between CT and MRI, which a corpus of CT alone has not, is left out. `decoder_width` is
+    that of SparK's decoder, used here too."""
 
     published_epochs: int = Field(100, ge=1)
     mask_ratio: Share = Field(0.6, description="share of patches set to 0")

@@ -21,7 +21,8 @@ EPSILON = 1e-6
 
 
 class Settings(Common):
-    """Defaults are the published ones; `warmup` is 40 of 1,600 epochs.
+    """Defaults are the published ones for ResNets; `warmup` is 40 of 1,600 epochs. For a ConvNeXt the authors norm what
+    is made dense by layers rather than batches, and have 0.999 for LAMB's second beta.
 
     `form` is how the encoder is computed, with the same result: "packed" on visible patches alone, "dense" on whole
     maps. A `decoder_width` of 256 is a lighter decoder, hence another model.
@@ -90,7 +91,8 @@ class SparK(Method):
         return torch.cat([whole, whole * keep, torch.where(keep, whole, made)], 3).squeeze(1)
 
     def optimizer(self) -> torch.optim.Optimizer:
-        return optim.make("lamb", optim.parameter_groups(self), betas=(0.9, 0.95))
+        groups = optim.parameter_groups(self, spare=self.decoder.embeddings)
+        return optim.make("lamb", groups, betas=(0.9, 0.95))
 
     def schedule(self, at: Moment) -> dict[str, float]:
         s, peak = self.settings, self.settings.base_lr * self.batch / 256

@@ -21,7 +21,11 @@ from trainables.schedules import Moment, warmup_cosine
 
 
 class Settings(Common):
-    """Defaults are those of Wolf et al. 2023; SwAV's own paper has 3,000 prototypes and large crops of 0.14 to 1."""
+    """Defaults are those of Wolf et al. 2023; SwAV's own paper has 3,000 prototypes and large crops of 0.14 to 1.
+
+    LARS leaves norms and biases to the plain rate, without decay, as its paper and SimCLR's have it. The queue fills
+    from the first step on, and is used from `queue_from` on.
+    """
 
     published_epochs: int = Field(800, ge=1)
     prototypes: int = Field(500, ge=2)
