@@ -24,16 +24,17 @@ TABLES = ("pretraining", "trials", "finals", "curves", "scores", "predictions")
 
 def study(*, methods=("spark",), seeds=1, weights=None, backbone="resnet18", **asked):
     adaptation = {"sizes": {"share": [1.0]}, "draws": 1, "trials": 2, "finals": 1, "epochs": 4}
-    adaptation["space"] = {"lr": {"low": 1e-4, "high": 1e-2, "log": True}}
+    adaptation["space"] = {"lr": {"low": 1e-4, "high": 4e-3, "log": True}}
     return check(
         {
             "name": "growing",
             "image_size": 32,
             "backbone": backbone,
             "corpus": {"task_images": ["finding"]},
-            "tasks": {"finding": {"phantom": {"labelled_patients": 60, "labelled_slices": 1, "size": 32}}},
+            "tasks": {"finding": {"phantom": {"labelled_patients": 80, "labelled_slices": 1, "size": 32}}},
             "pretraining": {"methods": {name: {} for name in methods}, "seeds": seeds, "probes": 0},
             "weights": weights or {},
+            "selection": {"min_val_patients": 1},
             "adaptations": {"full": adaptation | asked},
         },
         source="study.yaml",
