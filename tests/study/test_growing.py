@@ -28,10 +28,10 @@ def study(*, methods=("spark",), seeds=1, weights=None, backbone="resnet18", **a
     return check(
         {
             "name": "growing",
-            "image_size": 32,
+            "image_size": 64,
             "backbone": backbone,
             "corpus": {"task_images": ["finding"]},
-            "tasks": {"finding": {"phantom": {"labelled_patients": 80, "labelled_slices": 1, "size": 32}}},
+            "tasks": {"finding": {"phantom": {"labelled_patients": 80, "labelled_slices": 1, "size": 64}}},
             "pretraining": {"methods": {name: {} for name in methods}, "seeds": seeds, "probes": 0},
             "weights": weights or {},
             "selection": {"min_val_patients": 1},
