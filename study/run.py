@@ -18,7 +18,7 @@ from study.grid import Grid, run_adaptation
 from study.ingest import check_sources, ingest
 from study.ledger import Ledger, LedgerError, lock
 from study.models import check_models
-from study.narrator import narrator
+from study.narrator import Narrator
 from study.plan import make_plan
 from study.spec import Study
 from study.stages import failed_cells, final_stage, search_stage
@@ -53,7 +53,7 @@ def run_study(
         SurroundingsFailed: where another driver holds the study, or disk or cluster fail.
     """
     root = results / study.name
-    say = narrator(root / "log" / "run.log")
+    say = Narrator(root / "log" / "run.log")
     check_accepted(root, study)
     check_sources(study)
     check_models(study, root)
@@ -65,6 +65,8 @@ def run_study(
         raise (InputRefused if refused else SurroundingsFailed)(str(error)) from None
     except ClusterUnavailable as error:
         raise SurroundingsFailed(str(error)) from None
+    finally:
+        say.end()
 
 
 def report(root: Path) -> Path:
@@ -79,7 +81,7 @@ def _run(
     address: str | None,
     key_file: Path | None,
     run_job: RunJob,
-    say: Callable[[str], None],
+    say: Narrator,
 ) -> Outcome:
     ingested = ingest(study, store=store, key=_key(study, key_file, say), say=say)
     plan = make_plan(study, ingested.tasks)
