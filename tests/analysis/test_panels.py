@@ -12,18 +12,21 @@ from analysis.panels import setting, with_setting
 LEVELS = {"validation": "cv", "length": "500 updates", "label_noise": 0.2, "imbalance": 5.0}
 
 
+UNPAID = {"adaptation": "full", "validation": "full", "test_set": "there"}
+
+
 @pytest.mark.parametrize(
     ("factors", "words"),
     [
         ({"adaptation": "full"}, "full fine-tuning"),
         ({"adaptation": "linear", "validation": "paid", "label_noise": 0.0, "length": "epochs"}, "linear probe"),
-        ({"adaptation": "full", **LEVELS}, "full fine-tuning, cross-validated, 500 updates, 20 % label noise, imbalance 5 : 1"),
-        ({"adaptation": "full", "validation": "full", "test_set": "there"}, "full fine-tuning, unpaid validation set, tested on there"),
+        (LEVELS, "full fine-tuning, cross-validated, 500 updates, 20 % label noise, imbalance 5 : 1"),
+        (UNPAID, "full fine-tuning, unpaid validation set, tested on there"),
         ({"adaptation": "batch_norm", "test_set": "test"}, "batch norm alone"),
     ],
-)  # fmt: skip
+)
 def test_what_is_off_its_default_is_named(factors, words):
-    assert setting(factors) == words
+    assert setting({"adaptation": "full"} | factors) == words
 
 
 def test_each_row_of_a_table_gets_its_words():
