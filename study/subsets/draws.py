@@ -52,8 +52,16 @@ class Draw:
 
     @cached_property
     def patients(self) -> list[Patient]:
-        noise = {"rate": self.label_noise, "seed": self.seed, "draw": self.number}
-        return [noisy(self.pool.patients[number], len(self.pool.classes), **noise) for number in self._order]
+        return [
+            noisy(
+                self.pool.patients[number],
+                len(self.pool.classes),
+                rate=self.label_noise,
+                seed=self.seed,
+                draw=self.number,
+            )
+            for number in self._order
+        ]
 
     @property
     def strata(self) -> np.ndarray:
