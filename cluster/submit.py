@@ -4,6 +4,7 @@ import asyncio
 import os
 import shlex
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from cluster.session import ClusterUnavailable
 
@@ -37,6 +38,6 @@ def submit(
     return 0 if details.status == "SUCCEEDED" else 5
 
 
-async def _told(client, job: str) -> None:  # type: ignore[no-untyped-def]  # ray is imported when it is needed
+async def _told(client: Any, job: str) -> None:
     async for lines in client.tail_job_logs(job):
         print(lines, end="", flush=True)
