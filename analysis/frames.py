@@ -1,9 +1,15 @@
 """A study's tables as Polars frames, and which final runs may be compared."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
+
+if TYPE_CHECKING:
+    from study.ledger import Storage
 
 FACTORS = [
     "initialisation", "pretrain_seed", "task", "size_kind", "size_value", "draw", "fold",
@@ -26,11 +32,11 @@ class Study:
     pretraining: pl.DataFrame
 
 
-def load(root: Path) -> Study:
+def load(root: str | Path | Storage) -> Study:
     """The committed rows of the study at `root`; raises study.ledger.Damaged for a damaged file."""
     from study import ledger
 
-    return Study(**{table: ledger.frame(str(root), table) for table in TABLES})
+    return Study(**{table: ledger.frame(root, table) for table in TABLES})
 
 
 @dataclass(frozen=True)

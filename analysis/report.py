@@ -1,8 +1,10 @@
 """The report of a study: one HTML file that needs nothing else, its figures as PNG and its table as CSV."""
 
+from __future__ import annotations
+
 import io
-import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 from matplotlib.figure import Figure
@@ -13,6 +15,9 @@ from .curves import METRICS, SMALLER_IS_BETTER, differences, label_efficiency
 from .frames import Study, load, missing
 from .noninferiority import Claim, examine
 from .training import TOLERANCE, chosen_curves, levelled
+
+if TYPE_CHECKING:
+    from study.ledger import Storage
 
 QUESTION = (
     "Which pre-training pays off when labels are scarce, what will it score, and how many labels does a score need?"
@@ -38,18 +43,21 @@ ANSWER_CAVEAT = (
 
 
 def write_report(
-    study_root: Path, *, spec: dict, planned: list[dict], metric: str = "auc", against: str = "scratch"
-) -> Path:
+    root: str | Path | Storage, *, spec: dict, planned: list[dict], metric: str = "auc", against: str = "scratch"
+) -> str:
     """Write report.html, figures/*.png and figures/label_efficiency.csv into the study's folder; returns the page.
 
-    spec: the resolved study, whose `claims` are examined. planned: the factors of every planned cell. An unfinished
-    study gives a page that says so.
+    root: the study's folder, a path or an fsspec URL. spec: the resolved study, whose `claims` are examined. planned:
+    the factors of every planned cell. An unfinished study gives a page that says so.
     Raises study.ledger.Damaged where a table cannot be read.
     """
-    return render(load(study_root), Path(study_root), spec=spec, planned=planned, metric=metric, against=against)
+    from study.ledger import Storage
+
+    storage = Storage.at(root)
+    return render(load(storage), storage, spec=spec, planned=planned, metric=metric, against=against)
 
 
-def render(study: Study, root: Path, *, spec: dict, planned: list[dict], metric: str, against: str) -> Path:
+def render(study: Study, storage: Storage, *, spec: dict, planned: list[dict], metric: str, against: str) -> str:
     """`write_report` on frames that are loaded already."""
     everything = label_efficiency(study, metrics=METRICS)
     table = everything.filter(pl.col("metric") == metric)
@@ -61,13 +69,11 @@ def render(study: Study, root: Path, *, spec: dict, planned: list[dict], metric:
         "training_curves": plots.training_curves(curves, metric=metric),
         "pretraining": pretraining_figure.pretraining(study.pretraining),
     }
-    folder = root / "figures"
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "label_efficiency.csv", everything.write_csv().encode())
+    storage.write_atomic("figures/label_efficiency.csv", everything.write_csv().encode())
     images = {name: _png(figure) for name, figure in figures.items() if figure is not None}
     for name, png in images.items():
-        _write(folder / f"{name}.png", png)
-    title = str(spec.get("name") or root.name)
+        storage.write_atomic(f"figures/{name}.png", png)
+    title = str(spec.get("name") or storage.root.rpartition("/")[2])
     html = page.page(
         title,
         page.paragraph("Labelcurve study", class_="eyebrow"),
@@ -95,7 +101,7 @@ def render(study: Study, root: Path, *, spec: dict, planned: list[dict], metric:
         page.tag("h2", "Pre-training"),
         pretraining.section(study.pretraining),
         _figure(images, "pretraining", pretraining_figure.CAPTION),
-        pictures.figures(str(root)),
+        pictures.figures(storage.root),
         page.tag("h2", "What is missing, and how often test sets were opened"),
         page.bullets(sections.gaps(study, planned)),
         page.tag("h2", "Settings"),
@@ -103,10 +109,10 @@ def render(study: Study, root: Path, *, spec: dict, planned: list[dict], metric:
         page.tag("h2", "Environment"),
         sections.environment(study),
         page.tag("h2", "Ask the tables yourself"),
-        sections.queries(root),
+        sections.queries(storage.root),
     )  # fmt: skip
-    _write(root / "report.html", html.encode())
-    return root / "report.html"
+    storage.write_atomic("report.html", html.encode())
+    return storage.full("report.html")
 
 
 def _unfinished(study: Study, planned: list[dict]) -> page.Raw:
@@ -129,10 +135,3 @@ def _png(figure: Figure) -> bytes:
     held = io.BytesIO()
     figure.savefig(held, format="png", dpi=160, metadata={"Software": None})
     return held.getvalue()
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all: a report that is being read is never half a page."""
-    beside = path.with_name(f".{path.name}.tmp")
-    beside.write_bytes(content)
-    os.replace(beside, path)

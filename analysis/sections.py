@@ -2,7 +2,6 @@
 
 import json
 from collections import defaultdict
-from pathlib import Path
 
 import polars as pl
 import yaml
@@ -160,8 +159,8 @@ def environment(study: Study) -> Raw:
     return page.table(["labelcurve", *names[1:], "runs"], counts.rows(), numbers={5, 7})
 
 
-def queries(root: Path) -> Raw:
-    here = f"{root.resolve().parent.name}/{root.resolve().name}"
+def queries(root: str) -> Raw:
+    here = root if "://" in root else "/".join(root.split("/")[-2:])
     cell = "task, adaptation, initialisation, size_value, draw"
     quoted = ", ".join(f'"{name}"' for name in cell.split(", "))
     polars = f'import polars as pl\n\ntrials = pl.scan_parquet("{here}/trials/**/*.parquet")\n' \

@@ -18,6 +18,7 @@ from study.plan import Plan
 from study.spec import Study
 
 PLAN, EARLIER_PLAN = "plan.parquet", "plan.json"
+Root = str | Path | Storage
 BUDGETS = ("trials", "finals", "search_budget")
 
 
@@ -38,24 +39,24 @@ class Planned:
         return [name for name in self.cells.columns if name not in BUDGETS]
 
 
-def accepted(root: Path) -> dict | None:
+def accepted(root: Root) -> dict | None:
     """The study that the results under ``root`` were last run with, as plain values."""
-    storage = Storage(str(root))
+    storage = Storage.at(root)
     names = sorted(name for name in storage.list("spec") if name.endswith(".yaml"))
     return yaml.safe_load(storage.read_bytes(names[-1])) if names else None
 
 
-def check_accepted(root: Path, study: Study) -> None:
+def check_accepted(root: Root, study: Study) -> None:
     before = accepted(root)
     if before is not None:
         check_growth(before, study)
 
 
-def accept(root: Path, study: Study, plan: Plan) -> None:
+def accept(root: Root, study: Study, plan: Plan) -> None:
     """Keep the resolved study as the next ``spec/NNN.yaml`` where it says anything new, and the plan beside it."""
-    storage = Storage(str(root))
-    if accepted(root) != plain(study):
-        number = 1 + sum(name.endswith(".yaml") for name in storage.list("spec"))
+    storage = Storage.at(root)
+    if accepted(storage) != plain(study):
+        number = 1 + max((int(Path(name).stem) for name in storage.list("spec") if name.endswith(".yaml")), default=0)
         text = yaml.safe_dump(plain(study), sort_keys=False, allow_unicode=True)
         storage.write_atomic(f"spec/{number:03d}.yaml", text.encode())
     runs = [{"initialisation": e.initialisation, "pretrain_seed": e.pretrain_seed} for e in plan.pretraining_runs]
@@ -73,40 +74,41 @@ def accept(root: Path, study: Study, plan: Plan) -> None:
     storage.remove(EARLIER_PLAN)
 
 
-def planned(root: Path) -> Planned:
+def planned(root: Root) -> Planned:
     """The plan of the study that was accepted last.
 
     Raises:
         InputRefused: where none was made yet.
     """
-    storage = Storage(str(root))
+    storage = Storage.at(root)
     if storage.exists(PLAN):
         table = pq.read_table(io.BytesIO(storage.read_bytes(PLAN)))
         runs = json.loads(table.schema.metadata[b"pretraining"])
         return Planned(runs, pl.DataFrame(table))
     if storage.exists(EARLIER_PLAN):
-        plan, study = json.loads(storage.read_bytes(EARLIER_PLAN)), accepted(root) or {}
+        plan, study = json.loads(storage.read_bytes(EARLIER_PLAN)), accepted(storage) or {}
         budgets = {name: adaptation["trials"] for name, adaptation in study["adaptations"].items()}
         return Planned(
             plan["pretraining"],
             _cells([cell | {"search_budget": budgets[cell["adaptation"]]} for cell in plan["cells"]]),
         )
-    raise InputRefused(f"{root}: the study was never planned to its end; run it (again) first")
+    raise InputRefused(f"{storage.root}: the study was never planned to its end; run it (again) first")
 
 
-def find_root(results: Path) -> Path:
-    """A study's folder, or a results folder that holds a single study."""
-    if not results.is_dir():
+def find_root(results: str | Path) -> str:
+    """A study's folder or URL, or that of results which hold a single study."""
+    storage = Storage(results)
+    if storage.list("spec"):
+        return storage.root
+    there = storage.folders()
+    if not there and not storage.exists(""):
         raise InputRefused(f"{results}: there is no such folder")
-    if (results / "spec").is_dir():
-        return results
-    studies = sorted(folder.parent for folder in results.glob("*/spec"))
+    studies = [storage.full(name) for name in there if storage.list(f"{name}/spec")]
     if len(studies) == 1:
         return studies[0]
     if not studies:
         raise InputRefused(f"{results}: no study has left results here")
-    names = ", ".join(str(folder) for folder in studies)
-    raise InputRefused(f"{results} holds several studies; name one of {names}")
+    raise InputRefused(f"{results} holds several studies; name one of {', '.join(studies)}")
 
 
 def _cells(rows: list[dict[str, Any]]) -> pl.DataFrame:

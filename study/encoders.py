@@ -13,7 +13,7 @@ from study import keys
 from study.errors import InputRefused, SurroundingsFailed
 from study.failpoints import failpoint
 from study.ingest import Ingested
-from study.ledger import Ledger, Storage
+from study.ledger import Ledger
 from study.models import convert_weights, draw_weights, weights_identity
 from study.narrator import Narrator
 from study.plan import Encoder, Plan
@@ -36,7 +36,6 @@ class Encoders:
 
     study: Study
     plan: Plan
-    root: Path
     ledger: Ledger
     ingested: Ingested
     mirror: Mirror
@@ -76,7 +75,7 @@ class Encoders:
         return refs
 
     def _ref(self, encoder: Encoder, digest: str) -> dict:
-        return {"uri": str(self.root / "encoders" / f"{encoder.name}.safetensors"), "digest": digest}
+        return {"uri": self.ledger.storage.full(f"encoders/{encoder.name}.safetensors"), "digest": digest}
 
     def _recipe(self, encoder: Encoder, start: dict | None) -> dict:
         """All that shapes the weights, as plain values; its digest is the encoder's fingerprint."""
@@ -110,7 +109,7 @@ class Encoders:
         return {"images": budget["epochs"] * self.ingested.corpus_size} if "epochs" in budget else budget
 
     def _known(self, encoder: Encoder, recipe: dict) -> str | None:
-        storage, name = Storage(str(self.root)), f"encoders/{encoder.name}.json"
+        storage, name = self.ledger.storage, f"encoders/{encoder.name}.json"
         if not storage.exists(name):
             return None
         made = json.loads(storage.read_bytes(name))
@@ -125,9 +124,16 @@ class Encoders:
         if not storage.exists(weights) or hashlib.sha256(storage.read_bytes(weights)).hexdigest() != made["digest"]:
             raise SurroundingsFailed(
                 f"{storage.full(weights)} is missing or damaged; restore it from a copy, "
-                f"or remove {storage.full(name)} too and the encoder is made again"
+                f"or let `labelcurve doctor {storage.root} --set-aside` have it made again"
             )
+        self._restore(made)
         return made["digest"]
+
+    def _restore(self, made: dict) -> None:
+        """Commit a run's rows once more where a damaged file of the table was set aside."""
+        rows = [row | {"at": datetime.fromisoformat(row["at"])} for row in made.get("rows", [])]
+        if rows and not any(row["key"] in self.ledger for row in rows):
+            self.ledger.commit("pretraining", rows)
 
     def _make(self, encoder: Encoder, recipe: dict, start: dict | None) -> Made:
         with tempfile.TemporaryDirectory(prefix="labelcurve-") as folder:
@@ -144,20 +150,22 @@ class Encoders:
             return Made(weights.read_bytes(), rows, picture.read_bytes() if picture.exists() else None)
 
     def _commit(self, encoder: Encoder, recipe: dict, made: Made) -> str:
-        digest, storage, rows = hashlib.sha256(made.weights).hexdigest(), Storage(str(self.root)), made.rows
+        digest, storage, rows = hashlib.sha256(made.weights).hexdigest(), self.ledger.storage, made.rows
         storage.write_atomic(f"encoders/{encoder.name}.safetensors", made.weights)
         if made.picture is not None:
             storage.write_atomic(f"encoders/{encoder.name}.png", made.picture)
         failpoint("pretraining-weights-written")
         stored = self.ledger.keys("pretraining")
+        if rows:
+            rows[-1]["encoder_hash"] = digest
         new = [row for row in rows if row["key"] not in stored]
         if new:
-            new[-1]["encoder_hash"] = digest
             self.ledger.commit("pretraining", new)
             self.mirror.pretraining(new)
         failpoint("pretraining-rows-written")
         about = {"digest": digest, "recipe": recipe, "provenance": provenance(), "made_at": _now().isoformat()}
-        storage.write_atomic(f"encoders/{encoder.name}.json", json.dumps(about, indent=1).encode())
+        about |= {"rows": rows} if rows else {}  # a log that no damage of the table can lose
+        storage.write_atomic(f"encoders/{encoder.name}.json", json.dumps(about, indent=1, default=_text).encode())
         failpoint("encoder-made")
         return digest
 
@@ -171,7 +179,7 @@ class Encoders:
             asked=self.study.pretraining,
             slot=self.study.resources.pretraining,
             name=f"{encoder.name}-{fingerprint[:8]}",
-            storage=self.study.resources.storage or str(self.root / "train"),
+            storage=self.study.resources.storage or self.ledger.storage.full("train"),
             weights=weights,
             say=self.say,
         )
@@ -202,6 +210,10 @@ class Encoders:
                 "at": _now(),
             }
         )
+
+
+def _text(value: object) -> object:
+    return value.isoformat() if isinstance(value, datetime) else value.item()  # type: ignore[attr-defined]  # numpy's
 
 
 def _now() -> datetime:

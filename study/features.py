@@ -1,12 +1,11 @@
 """Features of frozen encoders, computed once per encoder and task and shared by every cell, trial and final run."""
 
-import hashlib
-import os
+import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from study import keys
 from study.data.tasks import FrozenTask
+from study.ledger import Storage
 from study.plan import Cell, Plan
 from study.spec import Study
 from trainables import adaptations
@@ -31,25 +30,28 @@ def make_features(
     tasks: Mapping[str, FrozenTask],
     encoders: Mapping[str, dict],
     *,
-    root: Path,
+    storage: Storage,
     say: Callable[[str], None],
 ) -> Features:
     """Compute, as Ray tasks, what the cells need and the study's folder does not hold yet."""
     pairs = sorted({(cell.encoder, cell.factors["task"]) for cell in plan.cells if shares_features(study, cell)})
     jobs = {pair: _job(study, tasks[pair[1]], encoders[pair[0]]) for pair in pairs}
-    paths = {pair: root / "features" / f"{keys.digest(_content(jobs[pair]))}.npy" for pair in pairs}
-    missing = [pair for pair in pairs if not paths[pair].exists()]
+    names = {pair: f"features/{keys.digest(_content(jobs[pair]))}" for pair in pairs}
+    made = set(storage.list("features"))
+    missing = [pair for pair in pairs if not {f"{names[pair]}.json", f"{names[pair]}.npy"} <= made]
     if missing:
         import ray
 
         from trainables.probe import write_features
 
         say(f"features of {len(missing)} pairs of encoder and task")
-        (root / "features").mkdir(exist_ok=True)
         slot = study.resources.trial
         remote = ray.remote(num_cpus=slot.cpus, num_gpus=slot.gpus, max_retries=2)(write_features)
-        ray.get([remote.remote(jobs[pair], os.fspath(paths[pair])) for pair in missing])
-    return {pair: {"uri": str(path), "digest": _sha256(path)} for pair, path in paths.items()}
+        written = ray.get([remote.remote(jobs[pair], storage.full(f"{names[pair]}.npy")) for pair in missing])
+        for pair, ref in zip(missing, written, strict=True):
+            about = {"digest": ref["digest"], "of": _content(jobs[pair])}
+            storage.write_atomic(f"{names[pair]}.json", json.dumps(about, indent=1).encode())
+    return {pair: _ref(storage, name) for pair, name in names.items()}
 
 
 def _job(study: Study, task: FrozenTask, encoder: dict) -> dict:
@@ -68,6 +70,6 @@ def _content(job: dict) -> dict:
     return job | {name: job[name]["digest"] for name in ("images", "encoder")} | {"version": keys.RESULTS_VERSION}
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _ref(storage: Storage, name: str) -> dict:
+    digest = json.loads(storage.read_bytes(f"{name}.json"))["digest"]
+    return {"uri": storage.full(f"{name}.npy"), "digest": digest}

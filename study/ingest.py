@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from study.data import mirror
 from study.data.corpus import ingest_corpus
 from study.data.pseudonyms import PseudonymKey
 from study.data.store import SliceStore, StoreRef
@@ -53,18 +54,21 @@ def check_sources(study: Study) -> None:
             )
 
 
-def ingest(study: Study, *, store: Path, key: PseudonymKey | None, say: Callable[[str], None]) -> Ingested:
+def ingest(study: Study, *, store: str | Path, key: PseudonymKey | None, say: Callable[[str], None]) -> Ingested:
     """Read what was never read before; open what was. Splits are frozen here, before anything else may depend on them.
+
+    ``store`` is a folder, or the URL of one in an object store.
 
     Raises:
         InputRefused: where a source is missing, unusable, or was read under another pseudonym key.
     """
+    folder = mirror.local_side(store)
     tasks = {
-        name: freeze_task(name, task, store=store, key=key, seed=study.seed, say=say)
+        name: freeze_task(name, task, store=folder, key=key, seed=study.seed, say=say)
         for name, task in study.tasks.items()
     }
     origins = study.corpus.sources() if study.pretraining.methods else []
-    corpora = [ingest_corpus(origin, store=store, key=key, say=say) for origin in origins]
+    corpora = [ingest_corpus(origin, store=folder, key=key, say=say) for origin in origins]
     sources = [_source(corpus.images, None) for corpus in corpora]
     for name in study.corpus.task_images:
         rows = tasks[name].samples.filter(role="train")["row"].sort().to_list()
@@ -74,7 +78,8 @@ def ingest(study: Study, *, store: Path, key: PseudonymKey | None, say: Callable
     size = sum(
         len(store if source["rows"] is None else source["rows"]) for store, source in zip(stores, sources, strict=True)
     )
-    return Ingested(tasks, sources, corpus_hash, size, [row for corpus in corpora for row in corpus.rejects])
+    rejects = [row for corpus in corpora for row in corpus.rejects]
+    return mirror.published(Ingested(tasks, sources, corpus_hash, size, rejects), store, say=say)
 
 
 def _source(images: StoreRef, rows: list[int] | None) -> dict[str, Any]:

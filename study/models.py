@@ -5,12 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from study.errors import InputRefused, SurroundingsFailed, last_line
+from study.ledger import Storage
 from study.spec import Study
 
 TIMM = "timm:"
 
 
-def check_models(study: Study, root: Path) -> None:
+def check_models(study: Study, root: str | Path) -> None:
     """Refuse a backbone, a method's settings or a weights file that cannot work, before anything is computed.
 
     What timm has to download is fetched now, unless the study's folder `root` has the encoder made of it already.
@@ -35,7 +36,7 @@ def check_models(study: Study, root: Path) -> None:
         except ValueError as error:
             raise InputRefused(f"pretraining.methods.{name}: {last_line(error)}") from None
     for name, source in study.weights.items():
-        if source.startswith(TIMM) and (root / "encoders" / f"{name}-0.json").exists():
+        if source.startswith(TIMM) and Storage(root).exists(f"encoders/{name}-0.json"):
             continue
         try:
             weights.load(source, study.backbone)

@@ -4,6 +4,7 @@ import json
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 from study.errors import SurroundingsFailed, last_line
 from study.narrator import Narrator
@@ -15,6 +16,17 @@ RECIPE = (
 )
 """What of an encoder's recipe the loop is told as it is; of the two budgets a recipe has one."""
 WORKER_FAILURES = 3
+
+
+def _kept_in(storage: str) -> dict[str, Any]:
+    """Where Ray Train keeps checkpoints, as RunConfig wants it: a URL is opened as all others of ours are."""
+    if "://" not in storage:
+        return {"storage_path": storage}
+    from fsspec.core import url_to_fs
+    from pyarrow.fs import FSSpecHandler, PyFileSystem
+
+    fs, path = url_to_fs(storage, use_listings_cache=False)
+    return {"storage_path": path, "storage_filesystem": PyFileSystem(FSSpecHandler(fs))}
 
 
 def pretrain(
@@ -71,7 +83,7 @@ def pretrain(
             ),
             run_config=RunConfig(
                 name=name,
-                storage_path=storage,
+                **_kept_in(storage),
                 failure_config=FailureConfig(max_failures=WORKER_FAILURES),
                 checkpoint_config=CheckpointConfig(num_to_keep=2),
                 callbacks=callbacks,  # type: ignore[arg-type]  # annotated for Tune, documented for Train

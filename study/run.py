@@ -1,9 +1,10 @@
 """The driver: the one process that takes a study from its file to its report, and the only one that commits."""
 
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from analysis.report import write_report
@@ -16,7 +17,7 @@ from study.failpoints import failpoint
 from study.features import make_features
 from study.grid import Grid, run_adaptation
 from study.ingest import check_sources, ingest
-from study.ledger import Ledger, LedgerError, lock
+from study.ledger import Ledger, LedgerError, Storage, lock
 from study.models import check_models
 from study.narrator import Narrator
 from study.plan import make_plan
@@ -29,22 +30,24 @@ RunJob = Callable[[dict], Iterator[dict]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """Where the report lies, and how many cells have no score since all their runs failed."""
+    """Where the report lies (a path or URL), and how many cells have no score since all their runs failed."""
 
-    report: Path
+    report: str
     failed_cells: int
 
 
 def run_study(
     study: Study,
-    results: Path,
+    results: str | Path,
     *,
-    store: Path | None = None,
+    store: str | Path | None = None,
     address: str | None = None,
     key_file: Path | None = None,
     run_job: RunJob = run_adaptation,
 ) -> Outcome:
     """Run a study, or go on with it; what the ledger holds is never run again.
+
+    ``results`` and ``store`` are folders, or URLs of object stores with conditional writes.
 
     ``run_job`` does one trial or final run on a worker; by default the adaptation that the job names.
 
@@ -52,32 +55,32 @@ def run_study(
         InputRefused: before anything is computed, for whatever in study, data or weights cannot be used.
         SurroundingsFailed: where another driver holds the study, or disk or cluster fail.
     """
-    root = results / study.name
-    say = Narrator(root / "log" / "run.log")
-    check_accepted(root, study)
-    check_sources(study)
-    check_models(study, root)
+    there = Storage(results)
+    root = there.full(study.name)
     try:
-        with lock(str(root)):
-            return _run(study, root, store or results / "store", address, key_file, run_job, say)
+        with _narrated(there.below(study.name)) as say:
+            check_accepted(root, study)
+            check_sources(study)
+            check_models(study, root)
+            with lock(root, say=say) as storage:
+                return _run(study, storage, store or there.full("store"), address, key_file, run_job, say)
     except LedgerError as error:
         refused = error.exit_code == InputRefused.exit_code
         raise (InputRefused if refused else SurroundingsFailed)(str(error)) from None
     except ClusterUnavailable as error:
         raise SurroundingsFailed(str(error)) from None
-    finally:
-        say.end()
 
 
-def report(root: Path) -> Path:
+def report(root: str | Path | Storage) -> str:
     """Write the report of a study's folder anew from what its ledger holds."""
-    return write_report(root, spec=accepted(root) or {}, planned=planned(root).cells.to_dicts())
+    storage = Storage.at(root)
+    return write_report(storage, spec=accepted(storage) or {}, planned=planned(storage).cells.to_dicts())
 
 
 def _run(
     study: Study,
-    root: Path,
-    store: Path,
+    storage: Storage,
+    store: str | Path,
     address: str | None,
     key_file: Path | None,
     run_job: RunJob,
@@ -85,18 +88,18 @@ def _run(
 ) -> Outcome:
     ingested = ingest(study, store=store, key=_key(study, key_file, say), say=say)
     plan = make_plan(study, ingested.tasks)
-    accept(root, study, plan)
-    ledger = Ledger(str(root), failpoint=failpoint)
-    tracked = root.parent if study.track == "aim" else None
+    accept(storage, study, plan)
+    ledger = Ledger(storage, failpoint=failpoint)
+    tracked = _tracked(storage, say) if study.track == "aim" else None
     ledger.append("rejects", ingested.rejects)
     failpoint("plan-made")
     for reason in plan.left_out:
         say(f"left out: {reason}")
-    say(f"{len(plan.pretraining_runs)} pre-training runs, {len(plan.cells)} cells, results in {root}")
+    say(f"{len(plan.pretraining_runs)} pre-training runs, {len(plan.cells)} cells, results in {storage.root}")
     with session(address, say=say) as resources, open_mirror(tracked, say=say) as mirror:
         pretraining_slots, slots = _slots(study, resources)
-        encoders = Encoders(study, plan, root, ledger, ingested, mirror, pretraining_slots, say).make()
-        features = make_features(study, plan, ingested.tasks, encoders, root=root, say=say)
+        encoders = Encoders(study, plan, ledger, ingested, mirror, pretraining_slots, say).make()
+        features = make_features(study, plan, ingested.tasks, encoders, storage=storage, say=say)
         grid = Grid(
             study=study,
             plan=plan,
@@ -111,15 +114,38 @@ def _run(
         )
         for adaptation in study.adaptations:
             with tempfile.TemporaryDirectory(prefix="labelcurve-") as folder:
-                search_stage(grid, adaptation, root=root, folder=Path(folder))
+                search_stage(grid, adaptation, root=storage.root, folder=Path(folder))
         for adaptation in study.adaptations:
             final_stage(grid, adaptation)
-    shutil.rmtree(root / "train", ignore_errors=True)
+    storage.remove("train")
     failed = failed_cells(grid)
     if failed:
         say(f"{failed} cells have no score, since every trial or final run of theirs failed")
     say("report")
-    return Outcome(report(root), failed)
+    return Outcome(report(storage), failed)
+
+
+@contextmanager
+def _narrated(storage: Storage) -> Iterator[Narrator]:
+    """What says where the run is, with its log under the results; an object store gets the log when the run ends."""
+    with tempfile.TemporaryDirectory(prefix="labelcurve-") as folder:
+        local = storage.local_root
+        log = (local / "log" if local else Path(folder)) / "run.log"
+        say = Narrator(log)
+        try:
+            yield say
+        finally:
+            say.end()
+            if not local and log.exists():
+                storage.write_atomic(f"log/{datetime.now(UTC):%Y%m%dT%H%M%S}.log", log.read_bytes())
+
+
+def _tracked(storage: Storage, say: Callable[[str], None]) -> Path | None:
+    """The folder of the Aim repository, beside the studies; Aim writes to a disk alone."""
+    if storage.local_root is None:
+        say("track: aim is left out: Aim writes to a local disk, and the results are in an object store")
+        return None
+    return storage.local_root.parent
 
 
 def _slots(study: Study, cluster: Resources) -> tuple[int, int]:

@@ -21,7 +21,7 @@ from study.select import select
 from trainables import adaptations
 
 
-def search_stage(grid: Grid, adaptation: str, *, root: Path, folder: Path) -> None:
+def search_stage(grid: Grid, adaptation: str, *, root: str, folder: Path) -> None:
     """All trials of one adaptation that the ledger lacks; its cells advance side by side."""
     study = grid.study
     asked = study.adaptations[adaptation]
@@ -125,15 +125,13 @@ def failed_cells(grid: Grid) -> int:
     return sum(not any(grid.final_key(cell, i) in scored for i in range(cell.finals)) for cell in grid.plan.cells)
 
 
-def _history(grid: Grid, cells: list[Cell], searched: list[str], root: Path) -> dict[str, list[Past]]:
+def _history(grid: Grid, cells: list[Cell], searched: list[str], root: str) -> dict[str, list[Past]]:
     """The cells' trials in the ledger, each checked against what the study would run there now."""
     objective = grid.study.selection.objective
     sign = -1 if objective == "log_loss" else 1
     reports: dict[str, list[tuple[int, float]]] = defaultdict(list)
     on_validation = (pl.col("split") == "val") & (pl.col("metric") == objective) & pl.col("value").is_not_null()
-    for key, epoch, value in (
-        frame(str(root), "curves").filter(on_validation).select("key", "epoch", "value").iter_rows()
-    ):
+    for key, epoch, value in frame(root, "curves").filter(on_validation).select("key", "epoch", "value").iter_rows():
         reports[key].append((epoch, sign * value))
     stored = {row["key"]: row for row in grid.ledger.rows("trials")}
     history: dict[str, list[Past]] = {cell.id: [] for cell in cells}

@@ -24,16 +24,16 @@ class Status:
     """
 
     study: str
-    root: Path
+    root: str
     driver: str | None
     pretraining: list[dict[str, Any]]
     cells: pl.DataFrame
     outside: dict[str, int]
 
     @property
-    def report(self) -> Path | None:
-        page = self.root / "report.html"
-        return page if page.exists() else None
+    def report(self) -> str | None:
+        storage = Storage(self.root)
+        return storage.full("report.html") if storage.exists("report.html") else None
 
     def groups(self) -> pl.DataFrame:
         """The counts of adaptation, task, initialisation and size, over seeds, draws and everything else."""
@@ -47,7 +47,7 @@ class Status:
         return self.cells.filter(ended & hopeless).height
 
 
-def status(root: Path) -> Status:
+def status(root: str | Path) -> Status:
     """Count what the ledger under ``root`` holds of the plan that was accepted last.
 
     Of the tables the columns that are counted are read, and checksums of full files are not looked at.
@@ -56,8 +56,9 @@ def status(root: Path) -> Status:
         InputRefused: where nothing was planned yet.
         LedgerError: where a table cannot be read, naming the file.
     """
-    study, plan = accepted(root), planned(root)
-    made = set(Storage(str(root)).list("encoders"))
+    storage = Storage(root)
+    study, plan = accepted(storage), planned(storage)
+    made = set(storage.list("encoders"))
     runs = [
         run | {"done": f"encoders/{run['initialisation']}-{run['pretrain_seed']}.json" in made}
         for run in plan.pretraining
@@ -82,7 +83,9 @@ def status(root: Path) -> Status:
         missing = pl.max_horizontal(pl.col(table) - pl.col(f"{table}_present").cast(pl.Int64), 0)
         cells = cells.with_columns(failed.alias(f"{table}_failed"), missing.alias(f"{table}_missing"))
     cells = cells.drop("search_budget", "trials_present", "finals_present")
-    return Status(study["name"] if study else root.name, root, holder(root), runs, cells, outside)
+    return Status(
+        study["name"] if study else storage.root.rpartition("/")[2], storage.root, holder(root), runs, cells, outside
+    )
 
 
 def _within(cells: pl.DataFrame, table: str) -> int:
@@ -90,8 +93,8 @@ def _within(cells: pl.DataFrame, table: str) -> int:
     return cells.select(pl.min_horizontal(f"{table}_present", table).sum()).item()
 
 
-def _counted(root: Path, table: str, by: list[str]) -> pl.DataFrame:
+def _counted(root: str | Path, table: str, by: list[str]) -> pl.DataFrame:
     """How many rows a table has of each combination of the columns ``by``, in all and of each status."""
     counts = [(pl.col("status") == status).sum().alias(f"{table}_{status}") for status in STATUSES]
     every = pl.len().alias(f"{table}_present")
-    return count(str(root), table, [*by, "status"], lambda rows: rows.group_by(by).agg(every, *counts))
+    return count(root, table, [*by, "status"], lambda rows: rows.group_by(by).agg(every, *counts))

@@ -42,14 +42,14 @@ def plain(status: Status, *, cells: bool = False) -> dict[str, Any]:
     counts = status.cells.select(pl.col("^(trials|finals).*$").sum()).to_dicts()
     return {
         "study": status.study,
-        "root": str(status.root),
+        "root": status.root,
         "driver": status.driver,
         "pretraining": status.pretraining,
         "total": {"cells": status.cells.height} | counts[0],
         "groups": status.groups().to_dicts(),
         "outside": status.outside,
         "cells_without_score": status.without_score(),
-        "report": status.report and str(status.report),
+        "report": status.report,
     } | ({"cells": status.cells.to_dicts()} if cells else {})
 
 

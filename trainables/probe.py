@@ -142,29 +142,18 @@ def features(
     return found
 
 
-def write_features(job: Mapping[str, Any], path: str | os.PathLike[str]) -> dict[str, str]:
-    """Compute `features` for a job's encoder and images and leave them at `path` (.npy) whole or not at all.
+def write_features(job: Mapping[str, Any], uri: str | os.PathLike[str]) -> dict[str, str]:
+    """Compute `features` for a job's encoder and images and leave them at `uri` (a path or URL, .npy) whole or not at
+    all.
 
     The job's backbone, encoder, images, image_size, window, threads and (for no encoder) seed are read. Returns
     {"uri", "digest"}.
     """
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
     np.save(buffer, _job_features(job), allow_pickle=False)
     content = buffer.getvalue()
-    beside = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-    with open(beside, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, target)
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-    return {"uri": str(target), "digest": hashlib.sha256(content).hexdigest()}
+    cache.put(os.fspath(uri), content)
+    return {"uri": os.fspath(uri), "digest": hashlib.sha256(content).hexdigest()}
 
 
 def read_features(ref: Mapping[str, str]) -> np.ndarray:

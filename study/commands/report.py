@@ -1,13 +1,12 @@
 """`labelcurve report`: the report, written anew from the ledger."""
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 
 def add_to(commands: Any) -> None:
     report = commands.add_parser("report", help="write the report anew from the ledger")
-    report.add_argument("results", metavar="RESULTS", type=Path, help="a study's folder under the results")
+    report.add_argument("results", metavar="RESULTS", help="a study's folder under the results, or its URL")
     report.set_defaults(do=_report)
 
 

@@ -2,13 +2,12 @@
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any
 
 
 def add_to(commands: Any) -> None:
     status = commands.add_parser("status", help="print what is done, failed, missing and superseded")
-    status.add_argument("results", metavar="RESULTS", type=Path, help="a study's folder under the results")
+    status.add_argument("results", metavar="RESULTS", help="a study's folder under the results, or its URL")
     status.add_argument("--cells", action="store_true", help="a line for every cell")
     status.add_argument("--json", action="store_true", help="for a program; with --cells every cell too")
     status.set_defaults(do=_status)

@@ -13,6 +13,7 @@ from filelock import FileLock
 from PIL import Image
 
 from study.data.store import SliceStore, StoreRef
+from study.ledger import Storage
 
 LAYOUT = 1  # raised whenever `resized` would give other values for the same arguments
 _CHUNK = 1 << 20
@@ -49,6 +50,12 @@ def local(ref: Ref) -> Path:
             raise ValueError(f"{ref.uri} has changed: its sha256 is not {ref.digest}")
 
     return _made_once(ref.digest + Path(path).suffix, fetch)
+
+
+def put(uri: str, content: bytes) -> None:
+    """Leave bytes at a path or URL, whole or not at all; on a disk they survive a power cut once this returns."""
+    root, folder, name = uri.rsplit("/", 2)
+    Storage(root or "/").write_atomic(f"{folder}/{name}", content)
 
 
 def resized(ref: Ref, *, size: int, window: tuple[float, float]) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from study.data import mirror
 from study.data.pseudonyms import PseudonymKey
 from study.errors import InputRefused, SurroundingsFailed
 
@@ -36,7 +37,7 @@ def opened_or_made(root: Path, name: str, key: PseudonymKey, document: str, make
             # The lock lets one process make the entry, and tells the next that what lies in `tmp` is a dead one's.
             with FileLock(entry.parent / f".{name}.lock"):
                 if not entry.exists():
-                    _make(entry, make)
+                    _make(entry, document, make)
         except OSError as error:
             place = error.filename or entry.parent
             raise SurroundingsFailed(f"{place}: the store cannot be written ({error.strerror or error})") from error
@@ -60,12 +61,13 @@ def write(folder: Path, document: str, content: dict[str, Any]) -> None:
     (folder / document).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
-def _make(entry: Path, make: Callable[[Path], None]) -> None:
+def _make(entry: Path, document: str, make: Callable[[Path], None]) -> None:
     tmp = entry.parent / f".{entry.name}.tmp"
     shutil.rmtree(tmp, ignore_errors=True)
     tmp.mkdir()
     try:
-        make(tmp)
+        if not mirror.fetch(entry, document, tmp):
+            make(tmp)
         for path in [*tmp.iterdir(), tmp]:
             _force(path)
         os.replace(tmp, entry)

@@ -103,6 +103,11 @@ class Storage:
         with self._speaking(path):
             self._fs.pipe_file(self._at(path), bytes(data))
 
+    def upload(self, file: Path, path: str) -> None:
+        """Copy a file of this machine, of any size, to an object store."""
+        with self._speaking(path):
+            self._fs.put_file(str(file), self._at(path))
+
     def swap(self, path: str, data: bytes | memoryview, tag: str | None) -> str | None:
         """Replace a file that still has `tag`, or make one where there is none (None); returns the new tag.
 

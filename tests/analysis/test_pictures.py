@@ -43,5 +43,6 @@ def test_encoders_without_a_picture_and_unfinished_ones_show_none(root):
 
 def test_the_report_shows_them(make, tmp_path):
     png = drawn(str(tmp_path), "<b>-0")
-    page = report.render(make.study(), tmp_path, spec={}, planned=[], metric="auc", against="scratch").read_text()
+    report.render(make.study(), Storage(tmp_path), spec={}, planned=[], metric="auc", against="scratch")
+    page = (tmp_path / "report.html").read_text()
     assert f"data:image/png;base64,{png}" in page and "<b>" not in page

@@ -2,19 +2,21 @@
 
 import dataclasses
 import re
+from pathlib import Path
 
 import polars as pl
 import pytest
 
 from analysis import report
 from analysis.answers import labels_for
+from study.ledger import Storage
 
 SPEC = {"name": "made <b>study</b>", "tasks": {"covid": {"images": "x & y"}}}
 
 
 def render(study, root, planned, **more):
     options = {"spec": SPEC, "planned": planned, "metric": "auc", "against": "scratch"} | more
-    return report.render(study, root, **options).read_text()
+    return Path(report.render(study, Storage(root), **options)).read_text()
 
 
 @pytest.fixture(scope="module")
@@ -90,4 +92,4 @@ def test_a_study_on_disk_is_read_through_the_ledger(cells, make, tmp_path):
         score = {"key": final["key"], "test_set": "test", "unit": "image", "metric": "auc", "value": 0.75}
         ledger.Ledger(str(tmp_path)).commit("finals", final, scores=[score])
     page = report.write_report(tmp_path, spec={"name": "stored"}, planned=[factors])
-    assert page == tmp_path / "report.html" and "0.750" in page.read_text()
+    assert page == str(tmp_path / "report.html") and "0.750" in Path(page).read_text()

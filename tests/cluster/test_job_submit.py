@@ -85,9 +85,9 @@ def test_a_submitted_quickstart_equals_a_local_one(head: tuple[str, dict[str, st
     smaller = ["pretraining.images=640", "adaptations.full.draws=1", "adaptations.full.epochs=2"]
     settings = [word for setting in smaller for word in ("--set", setting)]
     run = ["labelcurve", "run", "quickstart", *settings, "--results"]
-    submit = ["ray", "job", "submit", "--address", address, "--working-dir", ".", "--"]
+    submit = ["labelcurve", "submit", "--address", address, "--working-dir", "."]
     job = subprocess.run(
-        [*submit, *run, str(tmp_path / "job")], cwd=ROOT, env=environment, capture_output=True, text=True
+        [*submit, *run[1:], str(tmp_path / "job")], cwd=ROOT, env=environment, capture_output=True, text=True
     )
     assert job.returncode == 0, job.stdout + job.stderr
     alone = {name: value for name, value in environment.items() if not name.startswith("RAY_")}
