@@ -7,6 +7,7 @@ from pathlib import Path
 
 from study import keys
 from study.data.tasks import FrozenTask
+from study.failpoints import failpoint
 from study.plan import Cell, Plan
 from study.spec import Study
 from trainables import adaptations
@@ -49,6 +50,7 @@ def make_features(
         slot = study.resources.trial
         remote = ray.remote(num_cpus=slot.cpus, num_gpus=slot.gpus, max_retries=2)(write_features)
         ray.get([remote.remote(jobs[pair], os.fspath(paths[pair])) for pair in missing])
+        failpoint("features-written")
     return {pair: {"uri": str(path), "digest": _sha256(path)} for pair, path in paths.items()}
 
 

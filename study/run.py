@@ -17,6 +17,7 @@ from study.features import make_features
 from study.grid import Grid, run_adaptation
 from study.ingest import check_sources, ingest
 from study.ledger import Ledger, LedgerError, lock
+from study.ledger.storage import TMP
 from study.models import check_models
 from study.narrator import narrator
 from study.plan import make_plan
@@ -59,6 +60,8 @@ def run_study(
     check_models(study, root)
     try:
         with lock(str(root)):
+            failpoint("lock-taken")
+            _sweep(root)
             return _run(study, root, store or results / "store", address, key_file, run_job, say)
     except LedgerError as error:
         refused = error.exit_code == InputRefused.exit_code
@@ -110,14 +113,22 @@ def _run(
         for adaptation in study.adaptations:
             with tempfile.TemporaryDirectory(prefix="labelcurve-") as folder:
                 search_stage(grid, adaptation, root=root, folder=Path(folder))
+        failpoint("searched")
         for adaptation in study.adaptations:
             final_stage(grid, adaptation)
+    failpoint("scored")
     shutil.rmtree(root / "train", ignore_errors=True)
     failed = failed_cells(grid)
     if failed:
         say(f"{failed} cells have no score, since every trial or final run of theirs failed")
     say("report")
     return Outcome(report(root), failed)
+
+
+def _sweep(root: Path) -> None:
+    """Remove what killed drivers left half written; whoever holds the lock is the only one who writes."""
+    for path in [*(root / TMP).glob("*"), *(root / "features").glob("*.tmp")]:
+        path.unlink(missing_ok=True)
 
 
 def _slots(study: Study, cluster: Resources) -> tuple[int, int]:
