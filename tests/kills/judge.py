@@ -20,7 +20,7 @@ def done(root: Path, table: str) -> pl.DataFrame:
 
 def at_kill(place: Place, whole: Place) -> list[str]:
     """Faults of a ledger whose driver has just died: all that is in it belongs to the undisturbed study."""
-    faults = [f"{each.kind} {each.path}: {each.detail}" for each in check(place.root) if each.kind != "orphan"]
+    faults = [f"{each.kind} {each.path}: {each.detail}" for each in check(place.root) if each.needs_a_hand]
     keys = pl.concat([done(place.root, table)["key"] for table in ("trials", "finals")])
     if keys.is_duplicated().any():
         faults.append("a key is there twice")

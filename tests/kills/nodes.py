@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 import psutil
 
+from tests.kills.lives import ROOT
+
 # Read by Ray when it is imported, here and in whatever is started from here: guarded, and on loopback alone.
 os.environ.setdefault("RAY_AUTH_MODE", "token")
 os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
@@ -22,6 +24,7 @@ def cluster() -> Iterator["Nodes"]:
     """Two nodes of one CPU each; all that they leave lies in a folder of their own, which goes."""
     with tempfile.TemporaryDirectory(prefix="lc-kills-", dir="/tmp", ignore_cleanup_errors=True) as sessions:
         os.environ["RAY_TMPDIR"] = sessions
+        os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
         nodes = Nodes()
         try:
             nodes.join()

@@ -12,17 +12,28 @@ PASSES = ("first", "middle", "last")
 def at_points(whole: Whole, which: str) -> Iterator[Row]:
     """One study, its driver killed at one point after another, each life going on where the last one died.
 
-    What is passed once, or before any trial, has a first pass alone.
+    What is passed once, or before any trial, has a first pass alone; so has what is not passed again after the kills
+    before, such as the place behind the last commit.
     """
     place = whole.beside(f"{which} passes")
     counts = {point: whole.points.count(point) for point in whole.points}
     points = list(counts)
     if which != "first":
         points = [point for point in points[points.index("trial-dealt") :] if counts[point] > 1]
+    if which == "last":
+        points.sort(key=lambda point: whole.points[::-1].index(point), reverse=True)
+    every = {whole.points.count("trial-committed"), whole.points.count("final-committed")}
+    every |= {sum(every)}
     for i, point in enumerate(points):
-        alike = sum(counts[other] == counts[point] for other in points[i:])
         to_come = _to_come(point, place, whole)
-        n = max(1, {"first": 1, "middle": to_come // (alike + 1), "last": to_come}[which])
+        if which == "first":
+            n = 1
+        elif to_come == 0:
+            continue
+        elif which == "middle":
+            n = max(1, to_come // (1 + sum(counts[other] == counts[point] for other in points[i:])))
+        else:  # not every run has curves or begins a file: in another order of the runs it may be one pass less
+            n = max(1, to_come - (counts[point] not in every))
         yield Row(f"{which}: {point}:{n}", 1, False, died(Life(place, f"{point}:{n}"), whole))
     yield resumed(place, whole)
 
