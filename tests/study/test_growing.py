@@ -69,6 +69,7 @@ def stored(root: Path) -> dict[str, pl.DataFrame]:
     return {table: frame(root, table) for table in TABLES}
 
 
+@pytest.mark.slow
 def test_extents_grow_in_every_direction_and_nothing_is_run_twice(run, tmp_path):
     root = run(study())
     before = stored(root)
