@@ -3,7 +3,6 @@
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -16,6 +15,7 @@ from study.failpoints import failpoint
 from study.ingest import Ingested
 from study.ledger import Ledger
 from study.models import convert_weights, draw_weights, weights_identity
+from study.narrator import Narrator
 from study.plan import Encoder, Plan
 from study.pretraining import pretrain
 from study.provenance import provenance
@@ -40,7 +40,7 @@ class Encoders:
     ingested: Ingested
     mirror: Mirror
     slots: int
-    say: Callable[[str], None]
+    say: Narrator
 
     def make(self) -> dict[str, dict]:
         """Encoder name -> ``{"uri", "digest"}`` of its weights; what was interrupted goes on where it was.

@@ -11,6 +11,7 @@ from study.features import Features, shares_features
 from study.ingest import Ingested
 from study.jobs import fingerprint, trial_job
 from study.ledger import Ledger
+from study.narrator import Narrator
 from study.plan import Cell, Plan
 from study.spec import Study
 from study.tracking import Mirror
@@ -29,7 +30,7 @@ class Grid:
     """How many trials or final runs go on at once."""
     run_job: Callable[[dict], Iterator[dict]]
     mirror: Mirror
-    say: Callable[[str], None]
+    say: Narrator
 
     def task(self, cell: Cell) -> FrozenTask:
         """The cell's task, as it is in the cell's outer fold where it has such folds."""

@@ -3,11 +3,11 @@
 import json
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from study.errors import SurroundingsFailed, last_line
+from study.narrator import Narrator
 from study.spec import Pretraining, Slot
 
 RECIPE = (
@@ -40,7 +40,7 @@ def pretrain(
     name: str,
     storage: str,
     weights: Path,
-    say: Callable[[str], None],
+    say: Narrator,
 ) -> list[dict]:
     """Run the recipe to its end, write the encoder to ``weights`` and return the run's logged rows.
 
@@ -59,8 +59,10 @@ def pretrain(
 
     started = time.monotonic()
 
+    encoder = name.rpartition("-")[0]
+
     def tell(line: str) -> None:
-        say(f"  {name.rpartition('-')[0]}: {line}")
+        say(f"  {encoder}: {line}")
 
     config = {key: recipe[key] for key in RECIPE if key in recipe}
     config |= {"start": start, "sources": sources, "threads": slot.cpus}
@@ -68,7 +70,8 @@ def pretrain(
     config |= {"checkpoint_every": asked.checkpoint_every, "log_every": asked.log_every}
     per_worker: dict[str, float] = {"CPU": slot.cpus} | ({"GPU": slot.gpus} if slot.gpus else {})
     with watched(
-        tell,
+        say,
+        encoder,
         budget="images" if "images" in recipe else "device_seconds",
         amount=recipe.get("images") or recipe["device_seconds"],
     ) as callbacks:

@@ -19,7 +19,7 @@ from study.grid import Grid, run_adaptation
 from study.ingest import check_sources, ingest
 from study.ledger import Ledger, LedgerError, Storage, lock
 from study.models import check_models
-from study.narrator import narrator
+from study.narrator import Narrator
 from study.plan import make_plan
 from study.spec import Study
 from study.stages import failed_cells, final_stage, search_stage
@@ -84,7 +84,7 @@ def _run(
     address: str | None,
     key_file: Path | None,
     run_job: RunJob,
-    say: Callable[[str], None],
+    say: Narrator,
 ) -> Outcome:
     ingested = ingest(study, store=store, key=_key(study, key_file, say), say=say)
     plan = make_plan(study, ingested.tasks)
@@ -126,17 +126,16 @@ def _run(
 
 
 @contextmanager
-def _narrated(storage: Storage) -> Iterator[Callable[[str], None]]:
+def _narrated(storage: Storage) -> Iterator[Narrator]:
     """What says where the run is, with its log under the results; an object store gets the log when the run ends."""
-    if storage.local_root is not None:
-        yield narrator(storage.local_root / "log" / "run.log")
-        return
     with tempfile.TemporaryDirectory(prefix="labelcurve-") as folder:
-        log = Path(folder) / "run.log"
+        log = (storage.local_root or Path(folder)) / "log" / "run.log"
+        say = Narrator(log)
         try:
-            yield narrator(log)
+            yield say
         finally:
-            if log.exists():
+            say.end()
+            if storage.local_root is None and log.exists():
                 storage.write_atomic(f"log/{datetime.now(UTC):%Y%m%dT%H%M%S}.log", log.read_bytes())
 
 

@@ -1,9 +1,7 @@
 """The third and fourth stage: every cell's trials, then final runs of the settings that they chose."""
 
 import json
-import time
-from collections import defaultdict
-from collections.abc import Callable
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from study.grid import Grid
 from study.jobs import final_job
 from study.ledger import frame
 from study.plan import Cell
+from study.progress import Progress
 from study.records import curve_rows, prediction_rows, run_row, score_rows
 from study.search import Past, Pruning, SearchCell, TrialDone, search
 from study.select import select
@@ -34,7 +33,11 @@ def search_stage(grid: Grid, adaptation: str, *, root: str, folder: Path) -> Non
     if done >= total:
         return
     grid.say(f"{adaptation}: {total - done} of {total} trials in {len(cells)} cells")
-    step = _progress(grid.say, f"{adaptation} trials", done, total)
+    left = {id: cell.trials - len(history[id]) for id, cell in cells.items()}
+    progress = Progress(grid.say, f"{adaptation} trials", left, done=done)
+    for id, past in history.items():
+        for trial in past:
+            progress.best(trial.score, _scored(grid, cells[id], trial.score))
 
     def commit(trial: TrialDone) -> None:
         failpoint("trial-ended")
@@ -46,7 +49,8 @@ def search_stage(grid: Grid, adaptation: str, *, root: str, folder: Path) -> Non
         grid.ledger.commit("trials", row, curves=curves)
         failpoint("trial-committed")
         grid.mirror.trial(row, curves)
-        step()
+        progress.best(trial.score, _scored(grid, cell, trial.score))
+        progress.ended(cell.id, trial.status)
 
     search(
         [SearchCell(id, cell.trials, grid.job(cell)) for id, cell in cells.items()],
@@ -82,7 +86,8 @@ def final_stage(grid: Grid, adaptation: str) -> None:
     if not runs:
         return
     grid.say(f"{adaptation}: {len(runs)} final runs")
-    step = _progress(grid.say, f"{adaptation} final runs", 0, len(runs))
+    left = Counter(cell.id for cell, *_ in runs.values())
+    progress = Progress(grid.say, f"{adaptation} final runs", left)
 
     def commit(final: FinalDone) -> None:
         failpoint("final-ended")
@@ -104,7 +109,7 @@ def final_stage(grid: Grid, adaptation: str) -> None:
         )
         failpoint("final-committed")
         grid.mirror.final(row, scores)
-        step()
+        progress.ended(cell.id, final.status)
 
     slot = grid.study.resources.trial
     jobs = [
@@ -151,16 +156,8 @@ def _chosen(grid: Grid, cell: Cell, trials: dict[str, dict[str, Any]]) -> tuple[
     return (None, None) if index is None else (index, json.loads(rows[index]["settings"]))
 
 
-def _progress(say: Callable[[str], None], what: str, done: int, total: int) -> Callable[[], None]:
-    """Counts, and says so about every twentieth of the way with the time left at the present rate."""
-    started, before, said = time.monotonic(), done, done
-
-    def step() -> None:
-        nonlocal done, said
-        done += 1
-        if done == total or done - said >= max(1, total // 20):
-            said = done
-            left = (time.monotonic() - started) / (done - before) * (total - done)
-            say(f"  {what}: {done}/{total}" + (f", about {left / 60:.1f} min left" if done < total else ""))
-
-    return step
+def _scored(grid: Grid, cell: Cell, score: float | None) -> str:
+    """A trial's score in words, with the cell that it is of."""
+    objective, of = grid.study.selection.objective, cell.factors
+    value = 0.0 if score is None else abs(score)
+    return f"{objective} {value:.3f} ({cell.encoder} on {of['task']}, {of['size_kind']} {of['size_value']:g})"

@@ -2,13 +2,16 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import ray
 from ray.train import UserCallback
 
-EVERY_SECONDS = 20.0
+from study.narrator import Narrator
+from study.progress import LINES, duration
+
+EVERY_SECONDS, LIVE_SECONDS = 20.0, 2.0
 
 
 @ray.remote(num_cpus=0)
@@ -36,14 +39,15 @@ class Reporter(UserCallback):
 
 
 @contextmanager
-def watched(say: Callable[[str], None], *, budget: str, amount: float) -> Iterator[list[UserCallback]]:
-    """Train callbacks that let ``say`` tell, now and then, how far of its budget (a column of rows) a run has come."""
+def watched(say: Narrator, name: str, *, budget: str, amount: float) -> Iterator[list[UserCallback]]:
+    """Train callbacks that let ``say`` tell how far of its budget (a column of rows) the run called ``name`` has come:
+    on a terminal all the time, elsewhere at each twentieth of the way."""
     board = _Board.remote()  # type: ignore[attr-defined]
     over = threading.Event()
 
     def watch() -> None:
-        told, began, warned = None, None, None
-        while not over.wait(EVERY_SECONDS):
+        began, told, said, warned = None, None, 0.0, None
+        while not over.wait(LIVE_SECONDS if say.on_terminal else EVERY_SECONDS):
             try:
                 row = ray.get(board.get.remote(), timeout=EVERY_SECONDS)
             except Exception:
@@ -52,9 +56,14 @@ def watched(say: Callable[[str], None], *, budget: str, amount: float) -> Iterat
                 continue
             told, began = row[budget], began or (time.monotonic(), row[budget])
             passed = told - began[1]
-            left = (time.monotonic() - began[0]) / passed * (amount - told) / 60 if passed else None
-            for line in lines(row, budget=budget, amount=amount, left=left, warned=warned):
-                say(line)
+            left = (time.monotonic() - began[0]) / passed * (amount - told) if passed else None
+            far, *warnings = lines(row, budget=budget, amount=amount, left=left, warned=warned)
+            say.live(name, f"{name}: {far}")
+            if told - said >= amount / LINES:
+                say.note(f"  {name}: {far}")
+                said = told
+            for line in warnings:
+                say(f"  {name}: {line}")
             warned = row.get("warning")
 
     thread = threading.Thread(target=watch, daemon=True)
@@ -64,15 +73,16 @@ def watched(say: Callable[[str], None], *, budget: str, amount: float) -> Iterat
     finally:
         over.set()
         thread.join()
+        say.live(name, None)
         ray.kill(board)
 
 
 def lines(row: dict, *, budget: str, amount: float, left: float | None, warned: str | None) -> Iterator[str]:
     """How far of its budget (a column of rows) a run has come by its last row, and the row's warning, if any.
 
-    left: minutes. warned: the warning that was said last, which is not said again.
+    left: seconds. warned: the warning that was said last, which is not said again.
     """
     far = f"{row[budget]:,.0f} of {amount:,.0f} {budget.replace('_', ' ')}, loss {row['loss']:.3f}"
-    yield far + ("" if left is None else f", about {left:.1f} min left")
+    yield far + ("" if left is None else f", about {duration(left)} left")
     if row.get("warning") and row["warning"] != warned:
         yield f"warning: {row['warning']}"

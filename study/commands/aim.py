@@ -23,8 +23,10 @@ def _sync(options: argparse.Namespace) -> int:
     from study.tracking.disks import network_disk
     from study.tracking.sync import sync
 
-    root = find_root(options.results).resolve()
-    folder = (options.repo or root.parent).expanduser().resolve()
+    root = str(find_root(options.results))
+    if options.repo is None and "://" in root:
+        raise InputRefused(f"{root} is no folder of a disk; name one for Aim with --repo")
+    folder = (options.repo or Path(root).parent).expanduser().resolve()
     if kind := network_disk(folder):
         raise InputRefused(f"{folder} is on {kind}, where Aim's files break; give a folder on a local disk with --repo")
     try:

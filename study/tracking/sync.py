@@ -16,7 +16,7 @@ AT_ONCE = 1_000
 SAID_EVERY = 100
 
 
-def sync(root: Path, folder: Path, *, say: Callable[[str], None]) -> tuple[int, int]:
+def sync(root: str, folder: Path, *, say: Callable[[str], None]) -> tuple[int, int]:
     """Bring the Aim repository in `folder` up to the ledger under `root`; (written, removed) runs.
 
     A run that is there, whole, under the right key is left. Half a run, a second one of a key, and one that the ledger
@@ -26,13 +26,13 @@ def sync(root: Path, folder: Path, *, say: Callable[[str], None]) -> tuple[int, 
     Raises:
         LedgerError: while a driver is at work on the study, which writes to its mirror itself.
     """
-    with lock(str(root)):
+    with lock(root):
         wanted = {entry.key: entry for entry in _entries(root)}
         repository = Repository(folder)
         try:
             there: set[str] = set()
             wrong: list[str] = []
-            for study in {str(entry.row["study"]) for entry in wanted.values()} | {root.name}:
+            for study in {str(entry.row["study"]) for entry in wanted.values()} | {root.rpartition("/")[2]}:
                 for hash, (key, mark) in repository.written(study).items():
                     if key in wanted and wanted[key].mark == mark and key not in there:
                         there.add(key)
@@ -49,22 +49,22 @@ def sync(root: Path, folder: Path, *, say: Callable[[str], None]) -> tuple[int, 
     return len(missing), len(wrong)
 
 
-def _entries(root: Path) -> Iterator[Entry]:
+def _entries(root: str) -> Iterator[Entry]:
     """All runs of the ledger; trials and final runs still without values."""
-    steps = frame(str(root), "pretraining").sort("step")
+    steps = frame(root, "pretraining").sort("step")
     for run in steps.partition_by("initialisation", "pretrain_seed", maintain_order=True):
         yield pretraining(run.to_dicts())
     for table in VALUES:
-        for row in frame(str(root), table).iter_rows(named=True):
+        for row in frame(root, table).iter_rows(named=True):
             yield Entry(table, row, ())
 
 
-def _complete(root: Path, entries: list[Entry]) -> Iterator[Entry]:
+def _complete(root: str, entries: list[Entry]) -> Iterator[Entry]:
     """The entries with their values, which are looked up for many at once."""
     yield from (entry for entry in entries if entry.table not in VALUES)
     for table, values in VALUES.items():
         told = [entry for entry in entries if entry.table == table]
-        rows = frame(str(root), values)
+        rows = frame(root, values)
         for first in range(0, len(told), AT_ONCE):
             some = told[first : first + AT_ONCE]
             parts = rows.filter(pl.col("key").is_in([entry.key for entry in some])).partition_by("key", as_dict=True)

@@ -11,7 +11,7 @@ def told(row, **more):
 
 def test_progress_is_told_in_what_the_budget_is_given_in():
     assert told(ROW) == ["1,200 of 4,000 images, loss 0.500"]
-    assert told(ROW, left=2.34) == ["1,200 of 4,000 images, loss 0.500, about 2.3 min left"]
+    assert told(ROW, left=140) == ["1,200 of 4,000 images, loss 0.500, about 2.3 min left"]
     assert told(ROW, budget="device_seconds", amount=90) == ["45 of 90 device seconds, loss 0.500"]
 
 

@@ -31,6 +31,12 @@ STEPS = [
 STEPS[1] |= {"schedule": '{"lr": 0.5, "momentum": 0.99}', "probes": '{"covid": {"knn": 0.5, "ridge": 0.75}}'}
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """On a busy machine Aim alone takes a while to be imported."""
+    monkeypatch.setattr("study.tracking.mirror.LAST_SECONDS", 250)
+
+
 def tell(folder, said: list[str]) -> None:
     with open_mirror(folder, say=said.append) as mirror:
         mirror.pretraining(STEPS)
