@@ -2,6 +2,7 @@
 #   make quickstart     a study on synthetic CT, up to its report
 #   make test           the tests        (make test PYTEST_ARGS="tests/study -x")
 #   make test-slow      the tests that take minutes or a Ray cluster of their own
+#   make test-kills     a study killed at every point and at 50 random moments, an hour   (KILLS_ARGS="--only workers nodes")
 #   make lint           style, types, and the arrows between the packages
 #   make real-ct DATA=folder
 #   make clean          removes the environment and what building and testing left, never results
@@ -10,11 +11,12 @@ PYTHON ?= python3
 VENV ?= .venv
 RESULTS ?= results
 PYTEST_ARGS ?=
+KILLS_ARGS ?=
 
 BIN = $(VENV)/bin
 READY = $(VENV)/.labelcurve-ready
 
-.PHONY: quickstart test test-slow lint real-ct setup clean
+.PHONY: quickstart test test-slow test-kills lint real-ct setup clean
 
 quickstart: $(READY)
 	"$(BIN)/labelcurve" run quickstart --results "$(RESULTS)"
@@ -28,6 +30,9 @@ test: $(READY)
 
 test-slow: $(READY)
 	"$(BIN)/python" -m pytest -m slow $(PYTEST_ARGS)
+
+test-kills: $(READY)
+	"$(BIN)/python" -m tests.kills $(KILLS_ARGS)
 
 lint: $(READY)
 	"$(BIN)/ruff" check .

@@ -6,21 +6,22 @@ from collections.abc import Sequence
 import polars as pl
 
 from .curves import SMALLER_IS_BETTER
-from .plots import METRIC_NAMES, adapted
+from .panels import with_setting
+from .plots import METRIC_NAMES
 
 
 def answers(table: pl.DataFrame, apart: pl.DataFrame, *, metric: str = "auc") -> list[tuple[str, list[str]]]:
-    """(heading, sentences) for each task x adaptation of a label-efficiency table.
+    """(heading, sentences) for each task x setting of a label-efficiency table.
 
     `apart` holds `differences` against every initialisation. At a size the best is separated where its paired interval
     against each of the others leaves out zero; otherwise the sentence says "not separated".
     """
     found = []
-    table = table.filter(pl.col("metric") == metric)
-    for (task, adaptation), panel in table.group_by(["task", "adaptation"], maintain_order=True):
-        own = apart.filter(task=task, adaptation=adaptation)
+    table, apart = with_setting(table.filter(pl.col("metric") == metric)), with_setting(apart)
+    for (task, setting), panel in table.group_by(["task", "setting"], maintain_order=True):
+        own = apart.filter(task=task, setting=setting)
         sentences = [_at_size(rows, own, metric) for rows in _by_size(panel)]
-        found.append((f"{task}, {adapted(str(adaptation))}", sentences + _labels_needed(panel, metric)))
+        found.append((f"{task}, {setting}", sentences + _labels_needed(panel, metric)))
     return found
 
 

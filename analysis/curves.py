@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
-from .frames import FACTORS, Study, compared
+from .frames import FACTORS, Study, compared, was_searched
 from .influence import Components
 from .intervals import Estimate, estimate, mean_components, minus
 from .testsets import Predicted, of_runs, predicted
@@ -17,6 +17,9 @@ SMALLER_IS_BETTER = ("brier", "log_loss", "ece")
 CURVE = [name for name in FACTORS if name not in ("pretrain_seed", "draw", "fold")]
 """What names one point of a learning curve: a cell without what is averaged over."""
 
+POOL = ("task", "validation", "imbalance")
+"""What decides which patients there are to choose from."""
+
 _NUMBERS = {
     "mean": pl.Float64, "low": pl.Float64, "high": pl.Float64, "target": pl.String, "reason": pl.String,
     "pi_low": pl.Float64, "pi_high": pl.Float64, "pi_reason": pl.String, "n_draws": pl.Int32,
@@ -27,7 +30,7 @@ _LABELS = {"n_labels": pl.Float64, "n_labels_min": pl.Int32, "n_labels_max": pl.
 TABLE_SCHEMA = _FACTOR_TYPES | {"test_set": pl.String, "metric": pl.String} | _LABELS | {
     "n_train": pl.Float64, "n_val": pl.Float64, "n_patients": pl.Float64, "pool_share": pl.Float64} | _NUMBERS | {
     "n_encoders": pl.Int32, "n_seeds": pl.Int32, "n_runs": pl.Int32, "searched": pl.Int32, "defaults": pl.Int32,
-    "search_budget": pl.Int32}  # fmt: skip
+    "search_budget": pl.Int32, "cross_validated": pl.Int32}  # fmt: skip
 _ON = {"against": pl.String, "test_set": pl.String, "metric": pl.String}
 DIFFERENCE_SCHEMA = _FACTOR_TYPES | _ON | _LABELS | _NUMBERS
 
@@ -36,14 +39,15 @@ Tests = dict[tuple[int, int], Components] | str
 
 
 def label_efficiency(study: Study, *, metrics: tuple[str, ...] = METRICS, unit: str = "image") -> pl.DataFrame:
-    """One row per adaptation x task x initialisation x size x metric, with the columns of TABLE_SCHEMA.
+    """One row per initialisation x size x further factors x test set x metric, with the columns of TABLE_SCHEMA.
 
-    n_labels: median over draws of the labels paid for (n_train + n_val), with its range. pool_share: patients of the
-    subset over those of the full size, where the study has it. searched, defaults: cells by how they were set.
+    n_labels: median over draws of the labels paid for (n_train + n_val, or n_train alone where all validation images
+    are unpaid), with its range. pool_share: patients of the subset over those of the full size, where the study has it.
+    searched, defaults: cells by how they were set; cross_validated: those of the searched that cross-validation judged.
     """
     finals = compared(study.finals).finals
-    pool = finals.filter(_is_full()).group_by("task").agg(pool=pl.col("n_patients").max())
-    pools = dict(pool.iter_rows())
+    full = finals.filter(_is_full()).group_by(*POOL).agg(pool=pl.col("n_patients").max())
+    pools = {tuple(row[:-1]): row[-1] for row in full.iter_rows()}
     rows = []
     for runs, found, test_set, metric in _points(study, finals, metrics, unit):
         first = runs.row(0, named=True)
@@ -55,12 +59,13 @@ def label_efficiency(study: Study, *, metrics: tuple[str, ...] = METRICS, unit: 
             {name: first[name] for name in CURVE} | {"test_set": test_set, "metric": metric} | _labels(runs)
             | {name: float(np.median(runs[name])) for name in ("n_train", "n_val")}
             | {"n_patients": patients}
-            | {"pool_share": patients / pools[first["task"]] if first["task"] in pools else None}
+            | {"pool_share": patients / whole if (whole := pools.get(tuple(first[name] for name in POOL))) else None}
             | _numbers(result)
             | {"n_encoders": len({e for _, e in scores}), "n_seeds": runs["index"].n_unique(), "n_runs": len(runs)}
-            | {"searched": int((cells["selection"] == "search").sum())}
-            | {"defaults": int((cells["selection"] != "search").sum())}
-            | {"search_budget": runs.filter(pl.col("selection") == "search")["search_budget"].max()}
+            | {"searched": int(cells.select(was_searched().sum()).item())}
+            | {"defaults": int(cells.select((~was_searched()).sum()).item())}
+            | {"search_budget": runs.filter(was_searched())["search_budget"].max()}
+            | {"cross_validated": int((cells["selection"] == "cv").sum())}
         )  # fmt: skip
     return _ordered(pl.DataFrame(rows, schema=TABLE_SCHEMA))
 
@@ -143,7 +148,7 @@ def _is_full() -> pl.Expr:
 
 
 def _same_patients(runs: pl.DataFrame) -> bool:
-    return bool(runs.select(_is_full().all()).item()) or (
+    return bool(runs.select((_is_full() & pl.col("imbalance").is_null()).all()).item()) or (
         runs["draw"].n_unique() > 1 and runs["subset_hash"].null_count() == 0 and runs["subset_hash"].n_unique() == 1
     )
 
@@ -153,7 +158,10 @@ def _subsets(runs: pl.DataFrame) -> set[tuple[int, str]]:
 
 
 def _labels(runs: pl.DataFrame) -> dict:
-    labels = (runs["n_train"] + runs["n_val"]).cast(pl.Int32)
+    unpaid = pl.col("validation").eq_missing("full")
+    labels = (
+        runs.select(pl.col("n_train") + pl.when(unpaid).then(0).otherwise(pl.col("n_val"))).to_series().cast(pl.Int32)
+    )
     return {"n_labels": float(np.median(labels)), "n_labels_min": labels.min(), "n_labels_max": labels.max()}
 
 
@@ -163,6 +171,18 @@ def _numbers(e: Estimate) -> dict:
 
 
 def _ordered(table: pl.DataFrame) -> pl.DataFrame:
-    """By task, adaptation and metric; scratch first, then by name; sizes ascending."""
-    scratch_first = pl.col("initialisation") != "scratch"
-    return table.sort("task", "adaptation", "metric", scratch_first, "initialisation", "n_labels", "size_value")
+    """By task, setting and metric; scratch first, then by name; sizes ascending."""
+    scratch_first, levels = pl.col("initialisation") != "scratch", ["validation", "length", "label_noise", "imbalance"]
+    own_first = pl.col("test_set") != "test"
+    return table.sort(
+        "task",
+        "adaptation",
+        *levels,
+        own_first,
+        "test_set",
+        "metric",
+        scratch_first,
+        "initialisation",
+        "n_labels",
+        "size_value",
+    )

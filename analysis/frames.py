@@ -60,8 +60,7 @@ def compared(finals: pl.DataFrame) -> Compared:
     done = finals.filter(pl.col("status") == "completed")
     kept, uneven = [], []
     for (adaptation, task), group in done.group_by(["adaptation", "task"], maintain_order=True):
-        searched = group.filter(pl.col("selection") == "search")
-        unsearched = group.filter(pl.col("selection").ne_missing("search"))
+        searched, unsearched = group.filter(was_searched()), group.filter(~was_searched())
         cells = [set(cell["search_budget"]) for _, cell in searched.group_by(FACTORS)]
         common = set.intersection(*cells) if cells else set()
         if common:
@@ -74,6 +73,11 @@ def compared(finals: pl.DataFrame) -> Compared:
         kept += [searched, unsearched]
     runs = pl.concat(kept) if kept else done
     return Compared(runs, len(done) - len(runs), sorted(uneven))
+
+
+def was_searched() -> pl.Expr:
+    """Whether a final run's setting was found by a search, judged on validation images or by cross-validation."""
+    return pl.col("selection").is_in(["search", "cv"]).fill_null(False)
 
 
 def openings(finals: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:

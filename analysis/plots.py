@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+from .panels import with_setting
 from .training import train_loss
 
 INK, QUIET, GRID = "#1f2428", "#6a737d", "#e4e7ea"
@@ -39,18 +40,18 @@ def style(initialisation: str, among: Iterable[str]) -> tuple[str, str]:
 
 
 def learning_curves(table: pl.DataFrame, *, metric: str = "auc") -> Figure:
-    """Score against realised labels on a log axis of the label-efficiency table: tasks by adaptations."""
-    table = table.filter(pl.col("metric") == metric)
-    tasks, adaptations = _names(table, "task"), _names(table, "adaptation")
+    """Score against realised labels on a log axis of the label-efficiency table: tasks by settings."""
+    table = with_setting(table.filter(pl.col("metric") == metric))
+    tasks, settings = _names(table, "task"), _names(table, "setting")
     with matplotlib.rc_context(RC):
-        figure, axes = grid(len(adaptations), len(tasks), height=3.1, sharey="col")
-        for i, adaptation in enumerate(adaptations):
+        figure, axes = grid(len(settings), len(tasks), height=3.1, sharey="col")
+        for i, setting in enumerate(settings):
             for j, task in enumerate(tasks):
-                panel = table.filter(task=task, adaptation=adaptation)
+                panel = table.filter(task=task, setting=setting)
                 _curves(axes[i][j], panel, _names(table, "initialisation"), metric)
-                axes[i][j].set_title(f"{task}, {adapted(adaptation)}")
+                axes[i][j].set_title(f"{task}, {setting}")
                 _size_ticks(axes[i][j], table.filter(task=task)["n_labels"].unique().sort().to_list())
-                if i == len(adaptations) - 1:
+                if i == len(settings) - 1:
                     axes[i][j].set_xlabel("labelled images, training and validation")
                 if j == 0:
                     axes[i][j].set_ylabel(f"test {METRIC_NAMES.get(metric, metric)}")
@@ -79,18 +80,18 @@ def _curves(ax: Axes, panel: pl.DataFrame, inits: list[str], metric: str) -> Non
 
 def training_curves(curves: pl.DataFrame, *, metric: str = "auc") -> Figure | None:
     """Validation score above, training loss below, by epoch: median and quartiles over cells. None without curves."""
-    several = curves.filter(pl.col("epoch").n_unique().over("task", "adaptation") > 1)
-    panels = several.select("task", "adaptation").unique(maintain_order=True).rows()
+    several = curves.filter(pl.col("epoch").n_unique().over("task", "setting") > 1)
+    panels = several.select("task", "setting").unique(maintain_order=True).rows()
     if not panels:
         return None
     with matplotlib.rc_context(RC):
         figure, axes = grid(2, len(panels), height=2.2)
-        for j, (task, adaptation) in enumerate(panels):
-            own = several.filter(task=task, adaptation=adaptation)
+        for j, (task, setting) in enumerate(panels):
+            own = several.filter(task=task, setting=setting)
             score = own.filter(split="val", metric=metric)
             _quartiles(axes[0][j], score, "#0072B2")
             _quartiles(axes[1][j], train_loss(own), "#5c6670")
-            axes[0][j].set_title(f"{task}, {adapted(adaptation)}")
+            axes[0][j].set_title(f"{task}, {setting}")
             axes[1][j].set_xlabel("epoch")
             for ax in (axes[0][j], axes[1][j]):
                 ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -146,8 +147,3 @@ def _size_ticks(ax: Axes, sizes: list[float]) -> None:
 def _names(table: pl.DataFrame, column: str) -> list[str]:
     """Distinct values with scratch first."""
     return sorted(table[column].unique().to_list(), key=lambda name: (name != "scratch", name))
-
-
-def adapted(adaptation: str) -> str:
-    """An adaptation's name in words."""
-    return {"full": "full fine-tuning", "linear": "linear probe"}.get(adaptation, adaptation)

@@ -10,7 +10,8 @@ from . import page
 from .frames import FACTORS, Study, compared, missing, openings
 from .noninferiority import BLOCKS, TARGET, Claim, Finding
 from .page import Raw
-from .plots import METRIC_NAMES, adapted
+from .panels import adapted, setting, with_setting
+from .plots import METRIC_NAMES
 
 WHAT_A_CLAIM_TAKES = (
     f"Target: {TARGET}. A block is one pretrain_seed: in it the two sides are paired on the same labels and test set, "
@@ -36,20 +37,20 @@ def answer(found: list[tuple[str, list[str]]]) -> Raw:
 
 
 def efficiency(table: pl.DataFrame, metric: str) -> Raw:
-    """The label-efficiency table, a block a task x adaptation, with what each interval means in notes below."""
+    """The label-efficiency table, a block a task x setting, with what each interval means in notes below."""
     if table.is_empty():
         return page.paragraph(NOTHING)
     header = ["initialisation", "labels", METRIC_NAMES.get(metric, metric), "95 % interval", "one new subset",
               "draws x seeds", "settings"]  # fmt: skip
     parts = []
-    for (task, adaptation), panel in table.group_by(["task", "adaptation"], maintain_order=True):
+    for (task, where), panel in with_setting(table).group_by(["task", "setting"], maintain_order=True):
         notes = Notes()
         rows = [
             [r["initialisation"], _labels(r), f"{r['mean']:.3f}", _interval(r, notes), _prediction(r, notes),
              f"{r['n_draws']} x {r['n_seeds']}", _settings(r)]
             for r in panel.iter_rows(named=True)
         ]  # fmt: skip
-        parts += [page.tag("h3", f"{task}, {adapted(str(adaptation))}")]
+        parts += [page.tag("h3", f"{task}, {where}")]
         parts += [page.table(header, rows, numbers={1, 2, 3, 4, 5}, group=0), notes.html()]
     return Raw("".join(parts))
 
@@ -60,9 +61,9 @@ def paired(table: pl.DataFrame, against: str) -> Raw:
         return page.paragraph(f"No draw has final runs of both {against} and another initialisation yet.")
     notes = Notes()
     rows = [
-        [f"{r['task']}, {adapted(r['adaptation'])}", r["initialisation"], _labels(r), f"{r['mean']:+.3f}",
+        [f"{r['task']}, {r['setting']}", r["initialisation"], _labels(r), f"{r['mean']:+.3f}",
          _interval(r, notes, sign="+"), r["n_draws"], _reading(r)]
-        for r in table.iter_rows(named=True)
+        for r in with_setting(table).iter_rows(named=True)
     ]  # fmt: skip
     header = ["task", "initialisation", "labels", "difference", "95 % interval", "draws", "reading"]
     return Raw(page.table(header, rows, numbers={2, 3, 4, 5}, group=0) + notes.html())
@@ -101,7 +102,7 @@ class Notes:
 
 def levelled(table: pl.DataFrame) -> Raw:
     rows = [
-        [f"{r['task']}, {adapted(r['adaptation'])}", r["cells"], r["epochs"], _percent(r["last_fifth"]),
+        [f"{r['task']}, {r['setting']}", r["cells"], r["epochs"], _percent(r["last_fifth"]),
          _percent(r["share_levelled"]), r["verdict"]]
         for r in table.iter_rows(named=True)
     ]  # fmt: skip
@@ -118,20 +119,23 @@ def gaps(study: Study, planned: list[dict]) -> list[str]:
         lines.append(f"{len(absent)} of {len(planned)} planned cells have no completed final run:")
         by_place = defaultdict(list)
         for cell in absent:
-            place = [cell.get(n) for n in ("task", "adaptation", "initialisation", "size_kind", "size_value")]
-            by_place[tuple(place)].append(cell.get("draw"))
-        for (task, adaptation, init, kind, value), draws in list(by_place.items())[:40]:
-            which = ", ".join(str(d) for d in sorted(d for d in draws if d is not None))
-            lines.append(f"{init} on {task}, {adapted(str(adaptation))}, {kind} {value:g}: draws {which}")
+            place = [cell.get(n) for n in ("initialisation", "size_kind", "size_value")]
+            by_place[cell.get("task"), setting(cell), *place].append(cell.get("draw"))
+        for (task, where, init, kind, value), draws in list(by_place.items())[:40]:
+            which = ", ".join(str(d) for d in sorted({d for d in draws if d is not None}))
+            lines.append(f"{init} on {task}, {where}, {kind} {value:g}: draws {which}")
         if len(by_place) > 40:
             lines.append(f"and {len(by_place) - 40} more groups of cells")
     elif planned:
         lines.append(f"All {len(planned)} planned cells have final runs.")
     lines += _statuses("trials", study.trials) + _statuses("final runs", study.finals)
     kept = compared(study.finals)
-    unsearched = len(kept.finals.filter(pl.col("selection").ne_missing("search")).unique(FACTORS))
-    if unsearched:
-        lines.append(f"{unsearched} cells were set by default settings, without a search.")
+    for how, words in (
+        ("defaults", "were set by default settings, without a search"),
+        ("cv", "were set by a search that cross-validation inside the subset judged"),
+    ):
+        cells = len(kept.finals.filter(pl.col("selection") == how).unique(FACTORS))
+        lines += [f"{cells} cells {words}."] if cells else []
     if kept.superseded:
         lines.append(f"{kept.superseded} final runs of other search budgets are superseded and left out.")
     for adaptation, task in kept.uneven:
@@ -210,7 +214,8 @@ def _pairs(f: Finding) -> str:
 
 def _settings(r: dict) -> str:
     found = [f"search of {r['search_budget']}"] if r["searched"] else []
-    return ", ".join(found + ([f"defaults in {r['defaults']}"] if r["defaults"] else []))
+    crossed = [f"cross-validated in {r['cross_validated']}"] if r["cross_validated"] else []
+    return ", ".join(found + crossed + ([f"defaults in {r['defaults']}"] if r["defaults"] else []))
 
 
 def _letter(k: int) -> str:

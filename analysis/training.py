@@ -5,30 +5,31 @@ import statistics
 
 import polars as pl
 
-from .frames import FACTORS, Study, compared
+from .frames import FACTORS, Study, compared, was_searched
+from .panels import with_setting
 
 TOLERANCE = 0.05
 """A cell has levelled where its last fifth of epochs changes the training loss by less than this share of its fall."""
 
 LOSSES = ("loss", "log_loss")
 LEVELLED_SCHEMA = {
-    "task": pl.String, "adaptation": pl.String, "cells": pl.Int32, "epochs": pl.Int32, "last_fifth": pl.Float64,
+    "task": pl.String, "setting": pl.String, "cells": pl.Int32, "epochs": pl.Int32, "last_fifth": pl.Float64,
     "share_levelled": pl.Float64, "verdict": pl.String,
 }  # fmt: skip
 
 
 def chosen_curves(study: Study) -> pl.DataFrame:
-    """task, adaptation, cell, epoch, split, metric, value of each compared cell's selected trial.
+    """task, setting, cell, epoch, split, metric, value of each compared cell's selected trial.
 
     A cell set by defaults has no trial: its first final run's curve stands in, where it is stored.
     """
     finals = compared(study.finals).finals
-    searched = finals.filter(pl.col("selection") == "search").select(*FACTORS, index="selected_trial").unique()
+    searched = finals.filter(was_searched()).select(*FACTORS, index="selected_trial").unique()
     trials = study.trials.select("key", "index", *FACTORS)
     chosen = trials.join(searched, on=[*FACTORS, "index"], how="semi", nulls_equal=True)
-    unsearched = finals.filter(pl.col("selection") != "search").sort("index").unique(FACTORS, keep="first")
-    runs = pl.concat([chosen, unsearched.select(chosen.columns)]).select("task", "adaptation", cell="key")
-    return runs.join(study.curves, left_on="cell", right_on="key").sort("task", "adaptation", "cell", "epoch")
+    unsearched = finals.filter(~was_searched()).sort("index").unique(FACTORS, keep="first")
+    runs = with_setting(pl.concat([chosen, unsearched.select(chosen.columns)])).select("task", "setting", cell="key")
+    return runs.join(study.curves, left_on="cell", right_on="key").sort("task", "setting", "cell", "epoch")
 
 
 def train_loss(curves: pl.DataFrame) -> pl.DataFrame:
@@ -41,19 +42,19 @@ def train_loss(curves: pl.DataFrame) -> pl.DataFrame:
 
 
 def levelled(curves: pl.DataFrame) -> pl.DataFrame:
-    """One row per task x adaptation of `chosen_curves`, with the columns of LEVELLED_SCHEMA.
+    """One row per task x setting of `chosen_curves`, with the columns of LEVELLED_SCHEMA.
 
     last_fifth: median over cells of (loss at four fifths of the epochs - loss at the end) / (first - lowest loss).
     """
     rows = []
     loss = train_loss(curves)
-    for (task, adaptation), every in curves.group_by(["task", "adaptation"], maintain_order=True):
+    for (task, setting), every in curves.group_by(["task", "setting"], maintain_order=True):
         changes = []
-        for _, cell in loss.filter(task=task, adaptation=adaptation).group_by("cell", maintain_order=True):
+        for _, cell in loss.filter(task=task, setting=setting).group_by("cell", maintain_order=True):
             if len(cell) >= 5:
                 changes.append(_last_fifth(cell["value"].to_list()))
         size = {"cells": every["cell"].n_unique(), "epochs": every["epoch"].max()}
-        rows.append({"task": task, "adaptation": adaptation} | size | _verdict(changes, int(every["epoch"].n_unique())))
+        rows.append({"task": task, "setting": setting} | size | _verdict(changes, int(every["epoch"].n_unique())))
     return pl.DataFrame(rows, schema=LEVELLED_SCHEMA)
 
 

@@ -57,7 +57,8 @@ def session(address: str | None, *, cpus: int | None = None, say: Callable[[str]
         os.environ.setdefault(name, value)
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"ray\.")
     address = address or os.environ.get("RAY_ADDRESS") or "local"
-    with _private_ray(cpus) if address == "local" else _joined_ray(address), _polite_sigterm():
+    with _polite_sigterm() as polite, _private_ray(cpus) if address == "local" else _joined_ray(address):
+        polite()
         resources = _resources()
         say(_described(address, resources))
         yield resources
@@ -149,18 +150,29 @@ def _check_address(address: str) -> None:
 
 
 @contextmanager
-def _polite_sigterm() -> Iterator[None]:
-    """End by an exception, so that locks and folders are released. Ray puts its own handler in, so ours comes after."""
+def _polite_sigterm() -> Iterator[Callable[[], None]]:
+    """End by an exception, so that locks and folders are released.
+
+    Ray puts a handler of its own in when it starts, which exits with the bare number: 128 is added to that. What this
+    gives is called afterwards to put ours back.
+    """
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield lambda: None
         return
 
     def leave(number: int, frame: FrameType | None) -> NoReturn:
         raise SystemExit(128 + number)
 
+    def polite() -> None:
+        signal.signal(signal.SIGTERM, leave)
+
     before = signal.signal(signal.SIGTERM, leave)
     try:
-        yield
+        yield polite
+    except SystemExit as left:
+        if left.code == signal.SIGTERM:
+            raise SystemExit(128 + signal.SIGTERM) from None
+        raise
     finally:
         signal.signal(signal.SIGTERM, before)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 from study import keys
 from study.data.tasks import FrozenTask
+from study.failpoints import failpoint
 from study.ledger import Storage
 from study.plan import Cell, Plan
 from study.spec import Study
@@ -51,6 +52,7 @@ def make_features(
         for pair, ref in zip(missing, written, strict=True):
             about = {"digest": ref["digest"], "of": _content(jobs[pair])}
             storage.write_atomic(f"{names[pair]}.json", json.dumps(about, indent=1).encode())
+        failpoint("features-written")
     return {pair: _ref(storage, name) for pair, name in names.items()}
 
 

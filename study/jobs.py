@@ -43,6 +43,7 @@ def trial_job(study: Study, cell: Cell, task: FrozenTask, encoder: dict | None, 
         "sensitivity_at": study.scoring.specificity,
         "patient_score": study.scoring.patient,
         "threads": study.resources.trial.cpus,
+        "gpus": study.resources.trial.gpus,
         "tests": None,
     }
 

@@ -18,6 +18,7 @@ from study.features import make_features
 from study.grid import Grid, run_adaptation
 from study.ingest import check_sources, ingest
 from study.ledger import Ledger, LedgerError, Storage, lock
+from study.ledger.storage import TMP
 from study.models import check_models
 from study.narrator import Narrator
 from study.plan import make_plan
@@ -63,6 +64,8 @@ def run_study(
             check_sources(study)
             check_models(study, root)
             with lock(root, say=say) as storage:
+                failpoint("lock-taken")
+                _sweep(storage)
                 return _run(study, storage, store or there.full("store"), address, key_file, run_job, say)
     except LedgerError as error:
         refused = error.exit_code == InputRefused.exit_code
@@ -115,8 +118,10 @@ def _run(
         for adaptation in study.adaptations:
             with tempfile.TemporaryDirectory(prefix="labelcurve-") as folder:
                 search_stage(grid, adaptation, root=storage.root, folder=Path(folder))
+        failpoint("searched")
         for adaptation in study.adaptations:
             final_stage(grid, adaptation)
+    failpoint("scored")
     storage.remove("train")
     failed = failed_cells(grid)
     if failed:
@@ -129,13 +134,14 @@ def _run(
 def _narrated(storage: Storage) -> Iterator[Narrator]:
     """What says where the run is, with its log under the results; an object store gets the log when the run ends."""
     with tempfile.TemporaryDirectory(prefix="labelcurve-") as folder:
-        log = (storage.local_root or Path(folder)) / "log" / "run.log"
+        local = storage.local_root
+        log = (local / "log" if local else Path(folder)) / "run.log"
         say = Narrator(log)
         try:
             yield say
         finally:
             say.end()
-            if storage.local_root is None and log.exists():
+            if not local and log.exists():
                 storage.write_atomic(f"log/{datetime.now(UTC):%Y%m%dT%H%M%S}.log", log.read_bytes())
 
 
@@ -145,6 +151,14 @@ def _tracked(storage: Storage, say: Callable[[str], None]) -> Path | None:
         say("track: aim is left out: Aim writes to a local disk, and the results are in an object store")
         return None
     return storage.local_root.parent
+
+
+def _sweep(storage: Storage) -> None:
+    """Remove what killed drivers left half written on a disk; whoever holds the lock is the only one who writes."""
+    if storage.local_root is not None:
+        left = [*(storage.local_root / TMP).glob("*"), *(storage.local_root / "features").glob("*.tmp")]
+        for path in left:
+            path.unlink(missing_ok=True)
 
 
 def _slots(study: Study, cluster: Resources) -> tuple[int, int]:

@@ -5,14 +5,16 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     StringConstraints,
     field_validator,
     model_serializer,
     model_validator,
 )
+from pydantic_core import core_schema
 
 from trainables.methods import validate_settings
 
@@ -21,11 +23,23 @@ Share = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
 Batch = Annotated[int, Field(ge=2)]
+
+
+class OrOne:
+    """On a list: a single entry may stand without brackets, in the file and in its JSON schema."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        listed = core_schema.no_info_before_validator_function
+        return listed(lambda given: given if isinstance(given, list) else [given], handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> dict:
+        several = handler(schema)
+        return {"anyOf": [several["items"], several]}
+
+
 Level = TypeVar("Level")
-Levels = Annotated[
-    list[Level], BeforeValidator(lambda given: given if isinstance(given, list) else [given]), Field(min_length=1)
-]
-"""The levels of a factor; a single one may stand without brackets."""
+Levels = Annotated[list[Level], Field(min_length=1), OrOne()]
+"""The levels of a factor."""
 
 
 class Strict(BaseModel):

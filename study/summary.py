@@ -1,8 +1,6 @@
 """A plan, in lines for a terminal."""
 
-from collections import Counter
-
-from study.plan import Plan
+from study.plan import Cell, Plan
 from study.spec import Study
 from trainables import adaptations
 
@@ -21,18 +19,17 @@ def plan_lines(study: Study, plan: Plan) -> list[str]:
         unsearched = sum(not cell.searched for cell in cells)
         length = "" if adaptations.get(name).on_features else f", {adaptation.epochs} epochs each"
         lines.append(f"  {name}: {len(cells)} cells, {trials} trials, {finals} final runs{length}")
+        fewest = f"fewer than {study.selection.min_val_patients} validation patients of a class"
         if unsearched:
-            fewest = study.selection.min_val_patients
-            lines.append(
-                f"    {unsearched} cells with default settings (fewer than {fewest} validation patients of a class)"
-            )
-        sizes = Counter(
-            (c.factors["task"], c.factors["size_kind"], c.factors["size_value"], c.subset.n_labels, c.subset.n_patients)
-            for c in cells
-            if c.factors["draw"] == 0
+            lines.append(f"    {unsearched} cells with default settings ({fewest})")
+        crossed = sum(cell.selection == "cv" and "validation" not in cell.factors for cell in cells)
+        if crossed:
+            lines.append(f"    {crossed} cells judged by cross-validation inside their labels ({fewest})")
+        sizes = dict.fromkeys(
+            (_where(cell), cell.subset.n_labels, cell.subset.n_patients) for cell in cells if cell.factors["draw"] == 0
         )
-        for task, kind, value, labels, patients in sizes:
-            lines.append(f"    {task}, {kind} {value:g}: {labels} labels of {patients} patients in draw 0")
+        for where, labels, patients in sizes:
+            lines.append(f"    {where}: {labels} labels of {patients} patients in draw 0")
     lines += [f"  left out: {reason}" for reason in plan.left_out]
     runs, cells = len(plan.pretraining_runs), plan.cells
     lines.append(
@@ -40,3 +37,11 @@ def plan_lines(study: Study, plan: Plan) -> list[str]:
         f"{sum(c.trials for c in cells)} trials, {sum(c.finals for c in cells)} final runs"
     )
     return lines
+
+
+def _where(cell: Cell) -> str:
+    """Task, size and whatever else decides which labels a cell has."""
+    factors = cell.factors
+    words = [factors["task"], *(f"{name} {factors[name]}" for name in ("fold", "validation") if name in factors)]
+    words += [f"{name.replace('_', ' ')} {factors[name]:g}" for name in ("label_noise", "imbalance") if name in factors]
+    return ", ".join([*words, f"{factors['size_kind']} {factors['size_value']:g}"])

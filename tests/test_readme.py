@@ -22,6 +22,12 @@ def test_the_study_shown_reads():
     assert study.compared() == ["scratch", "spark", "moco_v2"]
 
 
+def test_the_factors_shown_read():
+    studies = [yaml.safe_load(block.split("```")[0]) for block in README.split("```yaml\n")[1:3]]
+    study = check(studies[0] | studies[1], source="README.md", folder=ROOT)
+    assert study.adaptations["full"].label_noise == [0, 0.2] and study.adaptations["full"].imbalance == [None, 5]
+
+
 @pytest.mark.parametrize("command", ["make quickstart", "make test", "make lint", "make test-slow", "make real-ct"])
 def test_the_commands_shown_exist(command):
     assert command in README and f"\n{command.split()[1]}:" in (ROOT / "Makefile").read_text()

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import os
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from filelock import FileLock
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 from torch import Tensor
@@ -20,6 +22,7 @@ from trainables import adaptations, device, encoders, folds, records, testsets
 from trainables.classifier import loss_of, probabilities
 
 ITERATIONS = 1000
+LAYOUT = 1  # raised whenever `features` would give other values for the same arguments
 
 
 def run(job: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -28,8 +31,8 @@ def run(job: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     With `folds` there is a probe a fold, each judged on its own fold, and a final run tests one more, fitted on all of
     the subset; `step` is then the largest of their iterations, `images` the sum of those that each was fitted on.
 
-    Features come from `job["features"]`, or (None) are computed here, as are those of a test set that has images of its
-    own and no `features`. Nothing is random, so the seed matters only where the encoder itself is made from it. Raises
+    Features come from `job["features"]`, or (None) are computed here; those of a test set with images of its own are
+    computed once a node. Nothing is random, so the seed matters only where the encoder itself is made from it. Raises
     ValueError for settings, rows or features that make no sense.
     """
     settings = adaptations.get("linear").resolve(job["settings"])
@@ -51,10 +54,8 @@ def run(job: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             probes = judged if whole is None else [*judged, fitted(whole)]
 
         def predict(test: Mapping[str, Any]) -> np.ndarray:
-            ref, images = test.get("features"), test.get("images", job["images"])
-            theirs = given if images == job["images"] else None
-            if theirs is None:
-                theirs = read_features(ref) if ref else _job_features({**job, "images": images})
+            images = test.get("images", job["images"])
+            theirs = given if images == job["images"] else _features_elsewhere(job, images)
             return probes[-1].predict(theirs[test["rows"]])
 
         step, loss = max(probe.iterations for probe in probes), float(np.mean([probe.loss for probe in probes]))
@@ -170,6 +171,19 @@ def _digest(path: Path, changed: int, size: int) -> str:
     """The sha256 of a file's bytes, computed once a process while time of change and size are the same."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _features_elsewhere(job: Mapping[str, Any], images: Mapping[str, str]) -> np.ndarray:
+    """Features of all images of another store under the job's encoder, kept in the node's cache for all its workers."""
+    encoder = job["encoder"]
+    drawn = job["seed"] if encoder is None else encoder["digest"]
+    what = [job["backbone"], drawn, images["digest"], job["image_size"], list(job["window"])]
+    name = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]
+    path = cache.folder() / f"features-v{LAYOUT}-{name}.npy"
+    with FileLock(f"{path}.lock"):
+        if not path.exists():
+            write_features({**job, "images": images}, path)
+    return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
 def _job_features(job: Mapping[str, Any]) -> np.ndarray:

@@ -81,6 +81,27 @@ class Pool:
         return meets
 
     @cached_property
+    def validated_by_all(self) -> np.ndarray:
+        """(needs): how many validation patients meet each need."""
+        return self.meets[~self.training].sum(0)
+
+    @cached_property
+    def tokens(self) -> list[bytes]:
+        return [patient.token.encode() for patient in self.patients]
+
+    @cached_property
+    def token_ranks(self) -> np.ndarray:
+        """Of each patient, the place of its token among the sorted ones."""
+        ranks = np.empty(len(self.patients), int)
+        ranks[sorted(range(len(self.patients)), key=lambda number: self.patients[number].token)] = range(len(ranks))
+        return ranks
+
+    @cached_property
+    def groups(self) -> np.ndarray:
+        """A number for each patient's role and stratum."""
+        return 2 * (self.strata + 1) + ~self.training
+
+    @cached_property
     def images(self) -> np.ndarray:
         return np.array([len(patient.rows) for patient in self.patients], int)
 

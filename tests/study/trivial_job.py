@@ -1,15 +1,13 @@
-"""A driver whose runs train nothing: `python trivial_driver.py STUDY RESULTS`. Tests kill it and run it again."""
+"""Runs that train nothing, for studies that are killed and run again."""
 
 import math
 import random
-import sys
 import time
-from pathlib import Path
 
 
 def run_job(job):
     """Scores are a function of settings, seed and subset; some settings fail, some give NaN."""
-    lr = job["settings"]["lr"]
+    lr = job["settings"].get("lr", 1e-3)
     noise = random.Random(job["seed"])
     time.sleep(noise.random() / 50)
     if lr > 7e-3:
@@ -30,14 +28,3 @@ def run_job(job):
         images = epoch * len(job["train"])
         curves = [["val", "auc", score], ["train", "loss", 1 / epoch]]
         yield {"epoch": epoch, "step": epoch, "images": images, "score": score, "curves": curves, "result": result}
-
-
-if __name__ == "__main__":
-    from study.errors import LabelcurveError
-    from study.reading import read_study
-    from study.run import run_study
-
-    try:
-        run_study(read_study(sys.argv[1]), Path(sys.argv[2]), run_job=run_job)
-    except LabelcurveError as error:
-        sys.exit(f"{error}")
