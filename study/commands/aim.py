@@ -12,7 +12,7 @@ def add_to(commands: Any) -> None:
     aim = commands.add_parser("aim", help="bring the mirror of a study in Aim up to date")
     verbs = aim.add_subparsers(required=True, metavar="VERB")
     sync = verbs.add_parser("sync", help="write what an Aim repository lacks of a study, remove what is wrong there")
-    sync.add_argument("results", metavar="RESULTS", type=Path, help="a study's folder under the results")
+    sync.add_argument("results", metavar="RESULTS", help="a study's folder under the results, or its URL")
     sync.add_argument("--repo", type=Path, metavar="DIR", help="default: the folder that the study's folder lies in")
     sync.set_defaults(do=_sync)
 
@@ -23,7 +23,7 @@ def _sync(options: argparse.Namespace) -> int:
     from study.tracking.disks import network_disk
     from study.tracking.sync import sync
 
-    root = str(find_root(options.results))
+    root = find_root(options.results)
     if options.repo is None and "://" in root:
         raise InputRefused(f"{root} is no folder of a disk; name one for Aim with --repo")
     folder = (options.repo or Path(root).parent).expanduser().resolve()

@@ -19,7 +19,7 @@ from study.ledger.lease import LEASE
 
 STUDY = {
     "name": "away",
-    "image_size": 32,
+    "image_size": 64,
     "tasks": {
         "finding": {"phantom": {"labelled_patients": 40, "labelled_slices": 1, "size": 32}, "positive": "finding"}
     },
