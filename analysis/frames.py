@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ FACTORS = [
 ]  # fmt: skip
 """Columns that together name a cell."""
 
-TABLES = ("finals", "scores", "predictions", "trials", "curves", "pretraining")
+TABLES = ("finals", "scores", "predictions", "trials", "curves", "pretraining", "attempts")
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Study:
     trials: pl.DataFrame
     curves: pl.DataFrame
     pretraining: pl.DataFrame
+    attempts: pl.DataFrame = field(default_factory=pl.DataFrame)
 
 
 def load(root: str | Path | Storage) -> Study:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import polars as pl
 from matplotlib.figure import Figure
 
-from . import page, pictures, plots, pretraining, pretraining_figure, sections
+from . import page, pictures, plots, pretraining, pretraining_figure, searching, sections
 from .answers import answers
 from .curves import METRICS, SMALLER_IS_BETTER, differences, label_efficiency
 from .frames import Study, load, missing
 from .noninferiority import Claim, examine
+from .searching import Spaces
 from .training import TOLERANCE, chosen_curves, levelled
 
 if TYPE_CHECKING:
@@ -43,21 +44,36 @@ ANSWER_CAVEAT = (
 
 
 def write_report(
-    root: str | Path | Storage, *, spec: dict, planned: list[dict], metric: str = "auc", against: str = "scratch"
+    root: str | Path | Storage,
+    *,
+    spec: dict,
+    planned: list[dict],
+    spaces: Spaces | None = None,
+    metric: str = "auc",
+    against: str = "scratch",
 ) -> str:
     """Write report.html, figures/*.png and figures/label_efficiency.csv into the study's folder; returns the page.
 
     root: the study's folder, a path or an fsspec URL. spec: the resolved study, whose `claims` are examined. planned:
-    the factors of every planned cell. An unfinished study gives a page that says so.
+    the factors of every planned cell. spaces: what each adaptation searched. An unfinished study gives a page that says so.
     Raises study.ledger.Damaged where a table cannot be read.
     """
     from study.ledger import Storage
 
     storage = Storage.at(root)
-    return render(load(storage), storage, spec=spec, planned=planned, metric=metric, against=against)
+    return render(load(storage), storage, spec=spec, planned=planned, spaces=spaces, metric=metric, against=against)
 
 
-def render(study: Study, storage: Storage, *, spec: dict, planned: list[dict], metric: str, against: str) -> str:
+def render(
+    study: Study,
+    storage: Storage,
+    *,
+    spec: dict,
+    planned: list[dict],
+    spaces: Spaces | None = None,
+    metric: str,
+    against: str,
+) -> str:
     """`write_report` on frames that are loaded already."""
     everything = label_efficiency(study, metrics=METRICS)
     table = everything.filter(pl.col("metric") == metric)
@@ -104,6 +120,7 @@ def render(study: Study, storage: Storage, *, spec: dict, planned: list[dict], m
         pictures.figures(storage.root),
         page.tag("h2", "What is missing, and how often test sets were opened"),
         page.bullets(sections.gaps(study, planned)),
+        searching.section(study, spaces or {}),
         page.tag("h2", "Settings"),
         page.tag("details", page.tag("summary", "The resolved study"), sections.settings(spec)),
         page.tag("h2", "Environment"),

@@ -142,6 +142,11 @@ def gaps(study: Study, planned: list[dict]) -> list[str]:
         lines.append(f"{task}, {adapted(adaptation)}: no search budget is complete in every cell, so budgets differ.")
     for row in openings(study.finals, study.scores).iter_rows(named=True):
         lines.append(f"Test set '{row['test_set']}' of {row['task']} was opened by {row['opened']} final runs.")
+    if len(study.attempts):
+        earlier = study.attempts.filter((pl.col("table") == "finals") & (pl.col("status") == "completed"))
+        lines.append(f"{len(study.attempts)} trials and final runs were set aside and run again.")
+        if len(earlier):
+            lines.append(f"{len(earlier)} of them were final runs that had opened a test set, too.")
     return lines
 
 

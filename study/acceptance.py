@@ -16,6 +16,7 @@ from study.keys import DEFAULT_FACTORS
 from study.ledger import TABLES, Storage
 from study.plan import Plan
 from study.spec import Study
+from trainables import adaptations
 
 PLAN, EARLIER_PLAN = "plan.parquet", "plan.json"
 Root = str | Path | Storage
@@ -72,6 +73,12 @@ def accept(root: Root, study: Study, plan: Plan) -> None:
     pq.write_table(cells.to_arrow().replace_schema_metadata({"pretraining": json.dumps(runs)}), sink)
     storage.write_atomic(PLAN, sink.getvalue())
     storage.remove(EARLIER_PLAN)
+
+
+def spaces(spec: dict) -> dict[str, dict[str, Any]]:
+    """What each adaptation of an accepted study searches, in plain values."""
+    asked = Study.model_validate(spec).adaptations if spec else {}
+    return {name: each.plain_space() or adaptations.get(name).space for name, each in asked.items()}
 
 
 def planned(root: Root) -> Planned:

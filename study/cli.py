@@ -4,10 +4,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from study.commands import aim, doctor, plan, report, run, schema, status, submit, weights
+from study.commands import aim, doctor, plan, report, retry, run, schema, status, submit, weights
 from study.errors import LabelcurveError, SurroundingsFailed
 
-COMMANDS = (plan, run, submit, status, doctor, report, weights, aim, schema)
+COMMANDS = (plan, run, retry, submit, status, doctor, report, weights, aim, schema)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

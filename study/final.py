@@ -1,8 +1,9 @@
 """The final runs: a cell's chosen setting trained again with fresh seeds, as Ray tasks."""
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from ray.exceptions import RayError
 
 from study.ended import EndedRun
 from study.search.dealer import finite
+from study.search.limits import Limits, no_report
 from study.search.signals import HeldSignals
 from study.search.worker import RunJob, describe, records, status_of
 
@@ -33,11 +35,25 @@ class FinalDone(EndedRun):
     key: str
 
 
+@dataclass
+class Running:
+    """A final run on its way: how many times its worker has died before, and what it has reported since when."""
+
+    job: FinalJob
+    attempt: int
+    alone: bool
+    started_at: datetime
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    heard: float | None = None
+    """When its worker last gave a sign, on the monotonic clock; None while it waits for one."""
+
+
 def run_finals(
     jobs: Sequence[FinalJob],
     *,
     commit: Callable[[FinalDone], None],
     run_job: RunJob,
+    limits: Limits,
     cpus: float,
     gpus: float,
     slots: int,
@@ -48,38 +64,72 @@ def run_finals(
     in this process; what it raises stops what is running and is raised here. SIGINT and SIGTERM end this between two
     commits and are then handed on to the handlers that were set before.
     """
-    task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0)(run_final)
+    task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0, num_returns="streaming")(run_final)
     code = ray.put(run_job)
-    waiting = [(job, 1) for job in reversed(jobs)]
-    running: dict[ray.ObjectRef, tuple[FinalJob, int, datetime]] = {}
+    waiting = [Running(job, attempt=1, alone=False, started_at=datetime.now(UTC)) for job in reversed(jobs)]
+    held_back: list[Running] = []
+    running: dict[Any, Running] = {}
+
+    def start(run: Running) -> None:
+        stream = task.remote(code, run.job.job, limits.memory)
+        running[stream] = Running(run.job, run.attempt, run.alone, datetime.now(UTC))
+
+    def end(stream: Any, rows: list[dict[str, Any]]) -> None:
+        run = running.pop(stream)
+        done = judged(run.job, rows, run.started_at)
+        if done.status == "failed_oom" and limits.oom_alone and not run.alone:
+            held_back.append(replace(run, alone=True))
+        else:
+            commit(done)
+
     with HeldSignals() as signals:
         try:
-            while waiting or running:
+            while waiting or running or held_back:
                 signals.check()
                 while waiting and len(running) < slots:
-                    job, attempt = waiting.pop()
-                    running[task.remote(code, job.job)] = (job, attempt, datetime.now(UTC))
-                ended, _ = ray.wait(list(running), timeout=POLL_SECONDS)
-                for reference in ended:
-                    job, attempt, started_at = running.pop(reference)
+                    start(waiting.pop())
+                if not running:
+                    start(held_back.pop(0))  # with nothing beside it
+                ready: list[Any] = ray.wait(list(running), timeout=POLL_SECONDS)[0]
+                for stream in ready:
+                    run = running[stream]
                     try:
-                        done = judged(job, ray.get(reference), started_at)
+                        row = ray.get(next(stream))
+                    except StopIteration:
+                        end(stream, run.rows)
                     except RayError as error:
-                        if attempt <= CRASH_RETRIES:
-                            waiting.append((job, attempt + 1))
+                        if run.attempt <= CRASH_RETRIES:
+                            del running[stream]
+                            waiting.append(replace(run, attempt=run.attempt + 1))
                             continue
                         line = describe(getattr(error, "cause", None) or error)
-                        done = judged(job, [{"failed": status_of(line), "error": line}], started_at)
-                    commit(done)
+                        end(stream, [*run.rows, {"failed": status_of(line), "error": line}])
+                    else:
+                        run.heard = time.monotonic()
+                        run.rows += [row] if row is not None else []
+                for stream in silent(running, limits.timeout):
+                    ray.cancel(stream, force=True)
+                    end(stream, [*running[stream].rows, {"failed": "timed_out", "error": no_report(limits.timeout)}])
         finally:
-            for reference in running:
-                ray.cancel(reference, force=True)
+            for stream in running:
+                ray.cancel(stream, force=True)
 
 
-def run_final(run_job: RunJob, job: dict[str, Any]) -> list[dict[str, Any]]:
-    """One final run on a worker: all its records, the last one telling how it ended."""
-    with closing(records(run_job, job)) as stream:  # type: ignore[type-var]
-        return list(stream)
+def silent(running: Mapping[Any, Running], timeout: float | None) -> list[Any]:
+    """The runs whose workers have given no sign for so many seconds."""
+    now = time.monotonic()
+    return [
+        stream
+        for stream, run in running.items()
+        if timeout is not None and run.heard is not None and now - run.heard > timeout
+    ]
+
+
+def run_final(run_job: RunJob, job: dict[str, Any], memory: float | None) -> Iterator[dict[str, Any] | None]:
+    """One final run on a worker: None as a sign that it begins, then its records, the last one telling how it ended."""
+    yield None
+    with closing(records(run_job, job, memory=memory)) as stream:  # type: ignore[type-var]
+        yield from stream
 
 
 def judged(job: FinalJob, rows: list[dict[str, Any]], started_at: datetime) -> FinalDone:

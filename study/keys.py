@@ -31,4 +31,9 @@ def seed(of: str) -> int:
     return int(hashlib.sha256(f"seed/{of}".encode()).hexdigest()[:8], 16) % 2**31
 
 
+def chosen(of: str, share: float) -> bool:
+    """Whether this key is among a share of all keys, which its hash alone decides."""
+    return seed(of) < share * 2**31
+
+
 _UNSET = object()

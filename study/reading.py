@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from study import dimensions
 from study.errors import InputRefused
 from study.spec import Study, Task
 from trainables import adaptations
@@ -183,6 +184,12 @@ def _check_names(study: Study, lines: dict[tuple, int], source: str) -> None:
                     adaptations.get(name).resolve({setting: value})
                 except ValueError as error:
                     refuse((*at, "space", setting), str(error))
+        try:
+            dimensions.order(adaptation.plain_space() or {})
+        except ValueError as error:
+            refuse((*at, "space"), str(error))
+        for package in dimensions.lacking(adaptation.search.sampler):
+            refuse((*at, "search", "sampler"), f"{adaptation.search.sampler} needs a package: pip install {package}")
 
 
 def _check_claims(study: Study, refuse: Callable[[tuple, str], None]) -> None:

@@ -1,7 +1,7 @@
 """The driver: the one process that takes a study from its file to its report, and the only one that commits."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from analysis.report import write_report
 from cluster.session import ClusterUnavailable, Resources, session
-from study.acceptance import accept, accepted, check_accepted, planned
+from study.acceptance import accept, accepted, check_accepted, planned, spaces
 from study.data.pseudonyms import PseudonymKey, find_key
 from study.encoders import Encoders
 from study.errors import InputRefused, SurroundingsFailed
@@ -23,7 +23,7 @@ from study.models import check_models
 from study.narrator import Narrator
 from study.plan import make_plan
 from study.spec import Study
-from study.stages import failed_cells, final_stage, search_stage
+from study.stages import failed_cells, final_stage, free_failed, search_stage
 from study.tracking import open_mirror
 
 RunJob = Callable[[dict], Iterator[dict]]
@@ -45,8 +45,10 @@ def run_study(
     address: str | None = None,
     key_file: Path | None = None,
     run_job: RunJob = run_adaptation,
+    retry: Collection[str] = (),
 ) -> Outcome:
-    """Run a study, or go on with it; what the ledger holds is never run again.
+    """Run a study, or go on with it; what the ledger holds is never run again, but for trials and final runs that ended
+    with one of the statuses ``retry``.
 
     ``results`` and ``store`` are folders, or URLs of object stores with conditional writes.
 
@@ -66,7 +68,7 @@ def run_study(
             with lock(root, say=say) as storage:
                 failpoint("lock-taken")
                 _sweep(storage)
-                return _run(study, storage, store or there.full("store"), address, key_file, run_job, say)
+                return _run(study, storage, store or there.full("store"), address, key_file, run_job, retry, say)
     except LedgerError as error:
         refused = error.exit_code == InputRefused.exit_code
         raise (InputRefused if refused else SurroundingsFailed)(str(error)) from None
@@ -77,7 +79,8 @@ def run_study(
 def report(root: str | Path | Storage) -> str:
     """Write the report of a study's folder anew from what its ledger holds."""
     storage = Storage.at(root)
-    return write_report(storage, spec=accepted(storage) or {}, planned=planned(storage).cells.to_dicts())
+    spec, cells = accepted(storage) or {}, planned(storage).cells.to_dicts()
+    return write_report(storage, spec=spec, planned=cells, spaces=spaces(spec))
 
 
 def _run(
@@ -87,6 +90,7 @@ def _run(
     address: str | None,
     key_file: Path | None,
     run_job: RunJob,
+    retry: Collection[str],
     say: Narrator,
 ) -> Outcome:
     ingested = ingest(study, store=store, key=_key(study, key_file, say), say=say)
@@ -96,6 +100,9 @@ def _run(
     tracked = _tracked(storage, say) if study.track == "aim" else None
     ledger.append("rejects", ingested.rejects)
     failpoint("plan-made")
+    if retry:
+        trials, finals = free_failed(ledger, retry)
+        say(f"{trials} trials and {finals} final runs that ended as {' or '.join(retry)} are run again")
     for reason in plan.left_out:
         say(f"left out: {reason}")
     say(f"{len(plan.pretraining_runs)} pre-training runs, {len(plan.cells)} cells, results in {storage.root}")

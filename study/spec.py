@@ -201,13 +201,18 @@ class Pretraining(Strict):
 
 
 class Range(Strict):
-    """One dimension of a search space: a range ``low``..``high``, or ``choices``."""
+    """One dimension of a search space: a range ``low``..``high``, or ``choices``.
+
+    ``when: {release_epoch: [0]}``: it exists only where that other dimension has one of these values; elsewhere the
+    adaptation's setting or default holds.
+    """
 
     choices: list[int | float | str] | None = None
     low: float | None = None
     high: float | None = None
     log: bool = False
-    int: bool = False
+    when: dict[str, list[int | float | str]] | None = None
+    int: bool = False  # last, since it hides the type
 
     @model_validator(mode="after")
     def _range_or_choices(self) -> "Range":
@@ -242,11 +247,31 @@ class Sizes(Strict):
 
 
 class Pruning(Strict):
-    """Optuna's median pruner: ended trials it waits for, and epochs in which it is silent."""
+    """Optuna's median pruner: ended trials it waits for, and epochs of grace, counted from the encoder's release.
+
+    Below `min_val_images` validation images nothing is pruned, since their scores at an epoch say too little: with 20
+    images a class the standard error of an AUC is about 0.09. `audit`: this share of the pruned trials is finished
+    all the same, so that the report can say what pruning costs; the search does not see how they end.
+    """
 
     enabled: bool = True
     startup_trials: Annotated[int, Field(ge=0)] = 3
     warmup_epochs: Annotated[int, Field(ge=0)] = 3
+    min_val_images: Annotated[int, Field(ge=0)] = 40
+    audit: Annotated[float, Field(ge=0, le=1)] = 0.1
+
+
+class Search(Strict):
+    """How settings are proposed: by Optuna's sampler of this name, after so many trials at random.
+
+    A cell's trials run one after another, or, where there are fewer cells than slots, `generation` at a time: those do
+    not see how the others of their generation end. `gp` and `cmaes` work on numbers and draw `choices` and dimensions
+    with a condition at random; `cmaes` needs the package of that name.
+    """
+
+    sampler: Literal["tpe", "random", "gp", "cmaes"] = "tpe"
+    random_trials: Annotated[int, Field(ge=0)] = 5
+    generation: Count = 1
 
 
 class Updates(Strict):
@@ -273,9 +298,16 @@ class Adaptation(Strict):
     trials: Count = 10
     finals: Count = 3
     epochs: Count = 30
+    search: Search = Search()
     pruning: Pruning = Pruning()
     settings: dict[str, float | int] = {}
     space: dict[str, Range] | None = None
+
+    def plain_space(self) -> dict[str, dict[str, Any]] | None:
+        """The space in plain values; None where the adaptation's own is searched."""
+        if self.space is None:
+            return None
+        return {name: dimension.model_dump(exclude_none=True) for name, dimension in self.space.items()}
 
 
 class Selection(Strict):
@@ -306,9 +338,21 @@ class Slot(Strict):
     gpus: Annotated[float, Field(ge=0)] = 0
 
 
+class TrialSlot(Slot):
+    """What a trial or a final run holds, and when it is given up.
+
+    `timeout`: seconds without a report, which comes once an epoch; the default is for runs that hang, and null waits
+    for ever. `memory`: GiB that its process may hold, libraries included (0.5 to 1 of them); without it Ray ends
+    processes when the machine's memory runs out. Linux holds to it, other systems may not.
+    """
+
+    timeout: Seconds | None = 21_600
+    memory: Annotated[float, Field(gt=0)] | None = None
+
+
 class Resources(Strict):
     pretraining: Slot = Slot(cpus=2)
-    trial: Slot = Slot()
+    trial: TrialSlot = TrialSlot()
     storage: str | None = None
 
 

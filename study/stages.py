@@ -2,21 +2,23 @@
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from study import keys
+from study.dimensions import Space, present
 from study.failpoints import failpoint
 from study.final import FinalDone, FinalJob, run_finals
 from study.grid import Grid
 from study.jobs import final_job
-from study.ledger import frame
+from study.ledger import ATTEMPTS, Ledger, frame
 from study.plan import Cell
 from study.progress import Progress
 from study.records import curve_rows, prediction_rows, run_row, score_rows
-from study.search import Past, Pruning, SearchCell, TrialDone, search
+from study.search import Limits, Past, Pruning, Search, SearchCell, TrialDone, search
 from study.select import select
 from trainables import adaptations
 
@@ -24,20 +26,19 @@ from trainables import adaptations
 def search_stage(grid: Grid, adaptation: str, *, root: str, folder: Path) -> None:
     """All trials of one adaptation that the ledger lacks; its cells advance side by side."""
     study = grid.study
-    asked = study.adaptations[adaptation]
+    asked, slot = study.adaptations[adaptation], study.resources.trial
     cells = {cell.id: cell for cell in grid.plan.of(adaptation) if cell.searched}
-    space = {name: dimension.model_dump(exclude_none=True) for name, dimension in (asked.space or {}).items()}
-    space = space or adaptations.get(adaptation).space
-    history = _history(grid, list(cells.values()), list(space), root)
-    total, done = sum(cell.trials for cell in cells.values()), sum(map(len, history.values()))
+    space = asked.plain_space() or adaptations.get(adaptation).space
+    searched = _with_history(grid, cells, space, asked.pruning.min_val_images, root)
+    total, done = sum(cell.budget for cell in searched), sum(len(cell.past) for cell in searched)
     if done >= total:
         return
     grid.say(f"{adaptation}: {total - done} of {total} trials in {len(cells)} cells")
-    left = {id: cell.trials - len(history[id]) for id, cell in cells.items()}
+    left = {cell.id: cell.budget - len(cell.past) for cell in searched}
     progress = Progress(grid.say, f"{adaptation} trials", left, done=done)
-    for id, past in history.items():
-        for trial in past:
-            progress.best(trial.score, _scored(grid, cells[id], trial.score))
+    for each in searched:
+        for trial in each.past.values():
+            progress.best(trial.score, _scored(grid, cells[each.id], trial.score))
 
     def commit(trial: TrialDone) -> None:
         failpoint("trial-ended")
@@ -45,6 +46,7 @@ def search_stage(grid: Grid, adaptation: str, *, root: str, folder: Path) -> Non
         key, settings = grid.trial_key(cell, trial.index), grid.settings(cell, trial.settings)
         row = run_row(grid, cell, trial, key=key, index=trial.index, settings=settings)
         row |= {"objective": study.selection.objective, "score": trial.score}
+        row |= {"pruned_at": trial.pruned_at, "audit_score": trial.audit_score}
         curves = curve_rows(key, trial.curves)
         grid.ledger.commit("trials", row, curves=curves)
         failpoint("trial-committed")
@@ -52,16 +54,20 @@ def search_stage(grid: Grid, adaptation: str, *, root: str, folder: Path) -> Non
         progress.best(trial.score, _scored(grid, cell, trial.score))
         progress.ended(cell.id, trial.status)
 
+    some = next(iter(cells.values()))
     search(
-        [SearchCell(id, cell.trials, grid.job(cell)) for id, cell in cells.items()],
+        searched,
         space,
         seed_of=lambda id, index: keys.seed(grid.trial_key(cells[id], index)),
-        history=history,
         commit=commit,
         run_job=grid.run_job,
+        how=Search(asked.search.sampler, asked.search.random_trials, asked.search.generation),
         pruning=Pruning(asked.pruning.enabled, asked.pruning.startup_trials, asked.pruning.warmup_epochs),
-        cpus=study.resources.trial.cpus,
-        gpus=study.resources.trial.gpus,
+        audited=lambda id, index: keys.chosen(f"audit/{grid.trial_key(cells[id], index)}", asked.pruning.audit),
+        release=lambda proposed: grid.settings(some, proposed).get("release_epoch", 0),
+        limits=Limits(slot.timeout, slot.memory, oom_alone=slot.gpus > 0),
+        cpus=slot.cpus,
+        gpus=slot.gpus,
         slots=grid.slots,
         folder=folder,
         say=grid.say,
@@ -69,22 +75,29 @@ def search_stage(grid: Grid, adaptation: str, *, root: str, folder: Path) -> Non
 
 
 def final_stage(grid: Grid, adaptation: str) -> None:
-    """Each cell's chosen setting, trained again with fresh seeds and scored on the test set."""
+    """Each cell's chosen setting, trained again with fresh seeds and scored on the test set.
+
+    A stored run of a setting that is no longer the chosen one, since failed trials were run again, is superseded.
+    """
     trials = {row["key"]: row for row in grid.ledger.rows("trials")}
     stored = {row["key"]: row for row in grid.ledger.rows("finals")}
     runs: dict[str, tuple[Cell, int, int | None, dict]] = {}
+    superseded = []
     for cell in grid.plan.of(adaptation):
         chosen, settings = _chosen(grid, cell, trials)
         if settings is None:
             continue
         for seed_index in range(cell.finals):
             key = grid.final_key(cell, seed_index)
-            if key in stored:
+            if key in stored and stored[key]["selected_trial"] == chosen:
                 grid.check_stored(cell, stored[key], settings)
-            else:
-                runs[key] = (cell, seed_index, chosen, settings)
+                continue
+            runs[key] = (cell, seed_index, chosen, settings)
+            superseded += [key] if key in stored else []
     if not runs:
         return
+    if grid.ledger.supersede("finals", superseded):
+        grid.say(f"{adaptation}: {len(superseded)} final runs are superseded, since other trials are chosen now")
     grid.say(f"{adaptation}: {len(runs)} final runs")
     left = Counter(cell.id for cell, *_ in runs.values())
     progress = Progress(grid.say, f"{adaptation} final runs", left)
@@ -116,7 +129,28 @@ def final_stage(grid: Grid, adaptation: str) -> None:
         FinalJob(key, final_job(grid.job(cell), grid.task(cell), settings, keys.seed(key)))
         for key, (cell, _, _, settings) in runs.items()
     ]
-    run_finals(jobs, commit=commit, run_job=grid.run_job, cpus=slot.cpus, gpus=slot.gpus, slots=grid.slots)
+    run_finals(
+        jobs,
+        commit=commit,
+        run_job=grid.run_job,
+        limits=Limits(slot.timeout, slot.memory, oom_alone=slot.gpus > 0),
+        cpus=slot.cpus,
+        gpus=slot.gpus,
+        slots=grid.slots,
+    )
+
+
+def free_failed(ledger: Ledger, statuses: Collection[str]) -> tuple[int, int]:
+    """Set aside the trials and final runs that ended so, to be run again; how many there were of each.
+
+    A trial runs again with the settings and the seed that it had. Trials behind it stay as they are: they were proposed
+    without its outcome. Where the cell's choice changes with it, `final_stage` makes its final runs anew.
+    """
+    moved = []
+    for table in ("trials", "finals"):
+        failed = {row["key"] for row in ledger.rows(table) if row["status"] in statuses}
+        moved.append(ledger.supersede(table, failed))
+    return moved[0], moved[1]
 
 
 def failed_cells(grid: Grid) -> int:
@@ -125,8 +159,10 @@ def failed_cells(grid: Grid) -> int:
     return sum(not any(grid.final_key(cell, i) in scored for i in range(cell.finals)) for cell in grid.plan.cells)
 
 
-def _history(grid: Grid, cells: list[Cell], searched: list[str], root: str) -> dict[str, list[Past]]:
-    """The cells' trials in the ledger, each checked against what the study would run there now."""
+def _with_history(
+    grid: Grid, cells: Mapping[str, Cell], space: Space, min_val_images: int, root: str
+) -> list[SearchCell]:
+    """The cells with their trials in the ledger, each checked against what the study would run there now."""
     objective = grid.study.selection.objective
     sign = -1 if objective == "log_loss" else 1
     reports: dict[str, list[tuple[int, float]]] = defaultdict(list)
@@ -134,17 +170,27 @@ def _history(grid: Grid, cells: list[Cell], searched: list[str], root: str) -> d
     for key, epoch, value in frame(root, "curves").filter(on_validation).select("key", "epoch", "value").iter_rows():
         reports[key].append((epoch, sign * value))
     stored = {row["key"]: row for row in grid.ledger.rows("trials")}
-    history: dict[str, list[Past]] = {cell.id: [] for cell in cells}
-    for cell in cells:
+    attempts = {row["key"]: row for row in grid.ledger.rows(ATTEMPTS) if row["table"] == "trials"}
+    searched = []
+    for cell in cells.values():
+        past, again = {}, {}
         for index in range(cell.trials):
-            row = stored.get(grid.trial_key(cell, index))
+            key = grid.trial_key(cell, index)
+            row = stored.get(key) or attempts.get(key)
             if row is None:
-                break
+                continue
             settings = json.loads(row["settings"])
             grid.check_stored(cell, row, settings)
-            proposed = {name: settings[name] for name in searched}
-            history[cell.id].append(Past(proposed, row["status"], row["score"], sorted(reports[row["key"]])))
-    return history
+            proposed = present(space, settings)
+            if key not in stored:
+                again[index] = proposed
+                continue
+            seen = [(epoch, score) for epoch, score in sorted(reports[key]) if epoch <= (row["pruned_at"] or epoch)]
+            past[index] = Past(proposed, row["status"], row["score"], seen)
+        judged_on = len(cell.subset.val) or len(cell.subset.train)  # cross-validation judges on all of the subset
+        pruned = judged_on >= min_val_images
+        searched.append(SearchCell(cell.id, cell.trials, grid.job(cell), past, again, pruned))
+    return searched
 
 
 def _chosen(grid: Grid, cell: Cell, trials: dict[str, dict[str, Any]]) -> tuple[int | None, dict | None]:

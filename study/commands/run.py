@@ -11,17 +11,27 @@ DONE, WITH_FAILURES = 0, 4
 
 def add_to(commands: Any) -> None:
     run = commands.add_parser("run", help="run a study, or go on with it")
-    add_study(run)
-    run.add_argument("--results", default="results", metavar="DIR", help="or s3://bucket/prefix; default: %(default)s")
-    run.add_argument("--store", metavar="DIR", help="where ingested images lie (default: DIR of --results, /store)")
-    run.add_argument("--address", metavar="ADDRESS", help="a Ray cluster to join; by default a private one is started")
-    run.add_argument(
+    add_place(run)
+    run.set_defaults(do=run_to_its_end, status=())
+
+
+def add_place(command: argparse.ArgumentParser) -> None:
+    """The study, and where it runs and leaves its results."""
+    add_study(command)
+    command.add_argument(
+        "--results", default="results", metavar="DIR", help="or s3://bucket/prefix; default: %(default)s"
+    )
+    command.add_argument("--store", metavar="DIR", help="where ingested images lie (default: DIR of --results, /store)")
+    command.add_argument(
+        "--address", metavar="ADDRESS", help="a Ray cluster to join; by default a private one is started"
+    )
+    command.add_argument(
         "--pseudonym-key", type=Path, metavar="FILE", help="the secret that patient pseudonyms are made with"
     )
-    run.set_defaults(do=_run)
 
 
-def _run(options: argparse.Namespace) -> int:
+def run_to_its_end(options: argparse.Namespace) -> int:
+    """Run a study, after setting aside what ended with one of `options.status`."""
     from study.reading import read_study
     from study.run import run_study
 
@@ -32,6 +42,7 @@ def _run(options: argparse.Namespace) -> int:
         store=options.store,
         address=options.address,
         key_file=options.pseudonym_key,
+        retry=options.status,
     )
     print(outcome.report)
     return WITH_FAILURES if outcome.failed_cells else DONE

@@ -11,10 +11,11 @@ from .errors import Contradiction, Damaged, LedgerError, LockHeld, LockUnsupport
 from .holder import holder
 from .lock import lock
 from .read import frame, frames
-from .schemas import DEPENDENTS, STATUSES, TABLES, VERSION
+from .schemas import ATTEMPTS, DEPENDENTS, STATUSES, TABLES, VERSION
 from .storage import Storage
 
 __all__ = [
+    "ATTEMPTS",
     "DEPENDENTS",
     "STATUSES",
     "TABLES",

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from .errors import Contradiction, Damaged
 from .read import committed
 from .rows import Row, to_table
-from .schemas import COMMITTED, DEPENDENTS, TABLES
+from .schemas import ATTEMPTS, COMMITTED, DEPENDENTS, TABLES
 from .segments import Tail, read, read_held, write
 from .storage import TMP, Storage
 
@@ -65,7 +65,7 @@ class Ledger:
         self._settled = True
 
     def append(self, table: str, rows: Sequence[Row]) -> int:
-        """Add rows to `rejects`, which has no keys, and return how many were new: a row that is there is left out."""
+        """Add rows to a table without keys and return how many were new: a row that is there is left out."""
         if table in COMMITTED or table in DEPENDENTS:
             raise ValueError(f"{table}: rows of this table are stored by commit alone")
         self._settle()
@@ -85,6 +85,19 @@ class Ledger:
         gone = pa.array(keys, pa.string())
         self._filter(table, lambda rows: pc.invert(pc.is_in(rows["key"], value_set=gone)))
         self._load()
+
+    def supersede(self, table: str, keys: Collection[str]) -> int:
+        """Move the rows of these runs to `attempts`, so that their keys are free again, and return how many there were.
+
+        What belonged to them goes. A row is in `attempts` before it leaves its table, so a writer that dies in between
+        loses nothing and only has to ask again; until then the row still counts. Durable when it returns.
+        """
+        moved = [row for row in self.rows(table) if row["key"] in keys]
+        if moved:
+            self.append(ATTEMPTS, [{"table": table} | row for row in moved])
+            self._failpoint("between-attempts-and-removal")
+            self.forget(table, [row["key"] for row in moved])
+        return len(moved)
 
     def rows(self, table: str) -> list[dict]:
         """All rows of a table, read from disk and verified, as plain dicts in the order of commit."""

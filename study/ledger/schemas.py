@@ -6,7 +6,7 @@ are only ever added: a file of an earlier version is read with nulls in those it
 
 import pyarrow as pa
 
-VERSION = 2
+VERSION = 3
 
 STATUSES = ("completed", "pruned", "failed_nan", "failed_oom", "failed_error", "timed_out")
 
@@ -15,6 +15,9 @@ COMMITTED = ("pretraining", "trials", "finals")
 
 DEPENDENTS = ("curves", "scores", "predictions")
 """Tables whose rows belong to a trial or a final run, and count only once that is committed."""
+
+ATTEMPTS = "attempts"
+"""Rows of trials and final runs that were set aside to be run again; their keys may stand in the tables once more."""
 
 _TIME = pa.timestamp("us", tz="UTC")
 
@@ -101,6 +104,13 @@ _PREDICTIONS = [
     *_columns(_list(pa.int8()), "labels"),
     *_columns(_list(pa.float32()), "p"),
 ]
+_TRIALS = [
+    *_columns(pa.string(), "objective"),
+    *_columns(pa.float64(), "score"),
+    *_columns(pa.int32(), "pruned_at"),
+    *_columns(pa.float64(), "audit_score"),
+]
+_FINALS = [*_columns(pa.int32(), "search_budget selected_trial"), *_columns(pa.string(), "selection")]
 
 
 def _schema(table: str, columns: list[tuple[str, pa.DataType]]) -> pa.Schema:
@@ -111,11 +121,12 @@ TABLES: dict[str, pa.Schema] = {
     table: _schema(table, columns)
     for table, columns in {
         "pretraining": _PRETRAINING,
-        "trials": [*_RUN, *_columns(pa.string(), "objective"), *_columns(pa.float64(), "score")],
-        "finals": [*_RUN, *_columns(pa.int32(), "search_budget selected_trial"), *_columns(pa.string(), "selection")],
+        "trials": [*_RUN, *_TRIALS],
+        "finals": [*_RUN, *_FINALS],
         "curves": _CURVES,
         "scores": _SCORES,
         "predictions": _PREDICTIONS,
         "rejects": _columns(pa.string(), "digest reason series source"),
+        ATTEMPTS: [*_columns(pa.string(), "table"), *_RUN, *_TRIALS, *_FINALS],
     }.items()
 }

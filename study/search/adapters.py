@@ -1,5 +1,6 @@
 """Between Tune and the dealer: Tune asks the searcher what is next and tells the scheduler what workers report."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,27 +14,35 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from study.search.dealer import Dealer, OpenTrial
+from study.search.limits import no_report
 from study.search.signals import HeldSignals
 from study.search.worker import describe, status_of
 
 
 class Flights:
-    """Which of Tune's trials is which of the dealer's, and the error of ours that Tune would wrap."""
+    """Which of Tune's trials is which of the dealer's, and the error of ours that Tune would wrap.
 
-    def __init__(self, dealer: Dealer):
+    At most ``most`` trials are handed to Tune; a running one is ended after ``timeout`` seconds without a report.
+    """
+
+    def __init__(self, dealer: Dealer, *, most: int, timeout: float | None):
         self.dealer = dealer
         self.failure: BaseException | None = None
+        self._most = most
+        self._timeout = timeout
         self._open: dict[str, OpenTrial] = {}
         self._trials: dict[str, Trial] = {}
+        self._heard: dict[str, float] = {}
 
     def next(self, trial_id: str) -> Any:
         """What Tune shall run under this id: a configuration, nothing for now, or nothing any more."""
         self.sweep()
-        if not self.dealer.left:
+        if not self.dealer.left or not self._most:
             return Searcher.FINISHED
         trial = self.dealer.deal()
         if trial is None:
             return None
+        self._most -= 1
         self._open[trial_id] = trial
         return {"cell": trial.cell, "settings": trial.settings, "seed": trial.seed}
 
@@ -47,6 +56,7 @@ class Flights:
         """Take a record in; whether the trial has ended with it."""
         open_trial = self._open[trial.trial_id]
         open_trial.began(began)
+        self._heard[trial.trial_id] = time.monotonic()
         with self._ours():
             ended = self.dealer.take(open_trial, record)
         if ended:
@@ -63,12 +73,27 @@ class Flights:
                     self.dealer.end(open_trial, status_of(error), error=error)
                 self._forget(trial_id)
 
+    def end_silent(self) -> None:
+        """End the trials whose workers have had the time and reported nothing."""
+        if self._timeout is None:
+            return
+        now = time.monotonic()
+        for trial_id, open_trial in list(self._open.items()):
+            trial = self._trials.get(trial_id)
+            if trial is None or trial.status != Trial.RUNNING:
+                self._heard.pop(trial_id, None)  # it waits for a worker
+            elif now - self._heard.setdefault(trial_id, now) > self._timeout:
+                trial.max_failures = 0  # or Tune would run it again
+                kill_worker(trial)
+                with self._ours():
+                    self.dealer.end(open_trial, "timed_out", error=no_report(self._timeout))
+                self._forget(trial_id)
+
     def kill_workers(self) -> None:
         """End what is running now, rather than at the end of its epoch."""
         for trial_id in self._open:
-            trial = self._trials.get(trial_id)
-            if trial is not None and trial.temporary_state.ray_actor is not None:
-                ray.kill(trial.temporary_state.ray_actor)
+            if trial_id in self._trials:
+                kill_worker(self._trials[trial_id])
 
     @contextmanager
     def _ours(self) -> Iterator[None]:
@@ -82,6 +107,13 @@ class Flights:
 
     def _forget(self, trial_id: str) -> None:
         del self._open[trial_id], self._trials[trial_id]
+        self._heard.pop(trial_id, None)
+
+
+def kill_worker(trial: Trial) -> None:
+    """End the process that runs a trial, if one does."""
+    if trial.temporary_state.ray_actor is not None:
+        ray.kill(trial.temporary_state.ray_actor)
 
 
 def last_error(trial: Trial) -> str:
@@ -131,11 +163,12 @@ class Judge(FIFOScheduler):
         return TrialScheduler.STOP if self._flights.reported(trial, began, record) else TrialScheduler.CONTINUE
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
-        """End everything once a signal came. Tune calls this at every step and swallows nothing that it raises.
+        """End the silent, and everything once a signal came. Tune calls this at every step and raises what it raises.
 
         Prefers no trial: Tune would give a free worker to the trial that already has one on its way, throw that one
         away and start another for the next trial, over and over while trials are shorter than a worker's start.
         """
+        self._flights.end_silent()
         try:
             self._signals.check()
         except Exception:

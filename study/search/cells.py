@@ -1,45 +1,28 @@
-"""One Optuna study a cell, rebuilt from what has ended before each proposal.
+"""One Optuna study a cell, which sees nothing but the cell's own trials, generation by generation.
 
-Proposal i of a cell is a pure function of its seed and of the trials 0..i-1 of that cell, and a prune is one of the
-reports so far and of those trials. A search that goes on after a crash, a trial that runs again and an undisturbed
-search therefore share one path.
+Proposal i of a cell is a pure function of its seed, of the ended trials of earlier generations, and of the settings,
+not the outcomes, of those before it in its own; a prune is one of the reports so far and of earlier generations. A
+search that goes on after a crash, a trial that runs again and an undisturbed search therefore share one path.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.trial import TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
-optuna.logging.set_verbosity(optuna.logging.WARNING)
+from study.dimensions import Space, order
+from study.search.pruning import Pruning
+from study.search.samplers import Search
+from study.search.space import distributions, suggest
 
-Space = Mapping[str, Mapping[str, Any]]
 STATES = {"completed": TrialState.COMPLETE, "pruned": TrialState.PRUNED}
 
 
 @dataclass(frozen=True)
-class Pruning:
-    """Optuna's median rule: stop a trial whose best score so far is below the completed trials' median at that epoch.
-
-    ``n_startup_trials`` completed trials are awaited first, and no trial is stopped before epoch ``n_warmup_steps``.
-    """
-
-    enabled: bool = True
-    n_startup_trials: int = 4
-    n_warmup_steps: int = 1
-
-    def pruner(self) -> optuna.pruners.BasePruner:
-        """The Optuna pruner of these settings."""
-        if not self.enabled:
-            return optuna.pruners.NopPruner()
-        return optuna.pruners.MedianPruner(n_startup_trials=self.n_startup_trials, n_warmup_steps=self.n_warmup_steps)
-
-
-@dataclass(frozen=True)
 class Past:
-    """An ended trial as the ledger keeps it; ``reports`` are its ``(epoch, score)`` pairs."""
+    """An ended trial as the ledger keeps it; ``reports`` are its ``(epoch, score)`` pairs up to its prune."""
 
     settings: dict[str, Any]
     status: str
@@ -47,79 +30,151 @@ class Past:
     reports: list[tuple[int, float]] = field(default_factory=list)
 
 
-def distributions(space: Space) -> dict[str, BaseDistribution]:
-    """Optuna's distributions of a plain space: ``{"low", "high", "log", "int"}`` or ``{"choices"}`` a name.
-
-    Raises ``ValueError`` where bounds or choices are impossible.
-    """
-    made: dict[str, BaseDistribution] = {}
-    for name, entry in space.items():
-        if "choices" in entry:
-            made[name] = CategoricalDistribution(entry["choices"])
-        elif entry.get("int", False):
-            made[name] = IntDistribution(entry["low"], entry["high"], log=entry.get("log", False))
-        else:
-            made[name] = FloatDistribution(entry["low"], entry["high"], log=entry.get("log", False))
-    return made
-
-
 class CellStudy:
-    """The trials of one cell: at most one is open, and what it is proposed depends on the ended ones alone."""
+    """The trials of one cell: ``past`` by index, and the open ones, all of one generation.
+
+    ``again`` holds settings by index that are run as they are: those of trials that an earlier attempt has failed at.
+    ``release`` gives the epoch after which settings train the encoder.
+    """
 
     def __init__(
         self,
         budget: int,
         space: Space,
-        past: Iterable[Past],
+        past: Mapping[int, Past],
         *,
         seed_of: Callable[[int], int],
         pruning: Pruning,
-        random_trials: int,
+        search: Search,
+        again: Mapping[int, dict[str, Any]] | None = None,
+        release: Callable[[Mapping[str, Any]], int] = lambda settings: 0,
     ):
         self.budget = budget
-        self.past = list(past)
-        self._space = distributions(space)
+        self.past = dict(past)
+        self._space = {name: space[name] for name in order(space)}
+        self._distributions = distributions(space)
         self._seed_of = seed_of
+        self._search = search
+        self._again = dict(again or {})
+        self._release = release
         self._pruner = pruning.pruner()
-        self._random_trials = random_trials
-        self._open: optuna.Trial | None = None
-
-    @property
-    def open(self) -> bool:
-        """Whether a trial of this cell is running."""
-        return self._open is not None
+        self._open: dict[int, dict[str, Any]] = {}
+        self._reports: dict[int, list[tuple[int, float]]] = {}
+        self._told = 0
+        self._asked: list[optuna.Trial] = []
+        self._forget()
 
     @property
     def started(self) -> int:
-        """How many trials have been started, the open one among them."""
-        return len(self.past) + self.open
+        """How many trials have been started, the open ones among them."""
+        return len(self.past) + len(self._open)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the next trial may start: budget is left and the generations before it have ended."""
+        return self.started < self.budget and all(each in self.past for each in range(self._first(self._next())))
 
     def propose(self) -> tuple[int, dict[str, Any], int]:
-        """Open the next trial, or the same one again with nothing reported: its index, settings and seed."""
-        index = len(self.past)
+        """Open the next trial: its index, settings and seed."""
+        index = self._next()
         seed = self._seed_of(index)
-        sampler = optuna.samplers.TPESampler(seed=seed % 2**32, n_startup_trials=self._random_trials)
-        study = optuna.create_study(direction="maximize", sampler=sampler, pruner=self._pruner)
-        study.add_trials([self._replayed(trial) for trial in self.past])
-        self._open = study.ask(self._space)
-        return index, dict(self._open.params), seed
+        self._open[index] = self._again.pop(index) if index in self._again else self._ask(index)
+        self._reports[index] = []
+        return index, dict(self._open[index]), seed
 
-    def report(self, epoch: int, score: float) -> bool:
-        """Note the open trial's score (larger is better) after an epoch; whether the cell's pruner stops it there."""
-        assert self._open is not None
-        self._open.report(score, step=epoch)
-        return self._open.should_prune()
+    def restart(self, index: int) -> None:
+        """Forget what an open trial has reported: it runs again from its beginning."""
+        self._reports[index] = []
 
-    def end(self, trial: Past) -> None:
-        """Close the open trial; it counts against the budget however it ended."""
-        self._open = None
-        self.past.append(trial)
+    def report(self, index: int, epoch: int, score: float) -> bool:
+        """Note an open trial's score (larger is better) after an epoch; whether the cell's pruner stops it there."""
+        self._reports[index].append((epoch, score))
+        steps = self._steps(self._open[index], self._reports[index])
+        if not steps:
+            return False
+        self._advance(self._first(index))
+        return self._pruner.prune(self._study, self._frozen(self._open[index], TrialState.RUNNING, steps))
 
-    def _replayed(self, trial: Past) -> optuna.trial.FrozenTrial:
+    def end(self, index: int, trial: Past) -> None:
+        """Close an open trial; it counts against the budget however it ended."""
+        del self._open[index], self._reports[index]
+        self.past[index] = trial
+        if len(self.past) == self.budget:
+            self._forget()  # thousands of cells that are through shall hold no memory
+
+    def _next(self) -> int:
+        return next(i for i in range(self.budget) if i not in self.past and i not in self._open)
+
+    def _first(self, index: int) -> int:
+        """The first index of the generation that this one belongs to."""
+        return index - index % self._search.generation
+
+    def _ask(self, index: int) -> dict[str, Any]:
+        """What the sampler proposes there."""
+        first = self._first(index)
+        self._advance(first)
+        for mate in range(first + len(self._asked), index):
+            self._enter(mate, self._open[mate] if mate in self._open else self.past[mate].settings)
+        trial = self._asks(index)
+        self._asked.append(trial)
+        return suggest(trial, self._space)
+
+    def _advance(self, first: int) -> None:
+        """Let the study hold the outcomes of all trials before this first one of a generation, and of no other."""
+        if self._told > first:
+            self._forget()
+        while self._told < first:
+            generation = range(self._told, self._told + self._search.generation)
+            if self._asked or self._search.remembers:
+                for index in generation[len(self._asked) :]:
+                    self._enter(index, self.past[index].settings)
+                for index, trial in zip(generation, self._asked, strict=True):
+                    self._tell(trial, self.past[index])
+            else:
+                for index in generation:
+                    self._study.add_trial(self._ended(self.past[index]))
+            self._asked = []
+            self._told += self._search.generation
+
+    def _forget(self) -> None:
+        self._study = optuna.create_study(direction="maximize")
+        self._told, self._asked = 0, []
+
+    def _asks(self, index: int) -> optuna.Trial:
+        self._study.sampler = self._search.made(self._seed_of(index))
+        return self._study.ask()
+
+    def _enter(self, index: int, settings: dict[str, Any]) -> None:
+        """Open a trial of known settings in the study; the sampler takes notes as if it had proposed them."""
+        self._study.enqueue_trial(settings)
+        trial = self._asks(index)
+        if self._search.remembers:
+            assert trial.relative_params is not None  # looking is what makes the sampler take its notes
+        suggest(trial, self._space)
+        self._asked.append(trial)
+
+    def _tell(self, trial: optuna.Trial, past: Past) -> None:
+        for step, score in self._steps(past.settings, past.reports).items():
+            trial.report(score, step)
+        state = STATES.get(past.status, TrialState.FAIL)
+        self._study.tell(trial, past.score if state is TrialState.COMPLETE else None, state=state)
+
+    def _ended(self, past: Past) -> FrozenTrial:
+        state = STATES.get(past.status, TrialState.FAIL)
+        return self._frozen(past.settings, state, self._steps(past.settings, past.reports), value=past.score)
+
+    def _frozen(
+        self, settings: dict[str, Any], state: TrialState, steps: dict[int, float], *, value: float | None = None
+    ) -> FrozenTrial:
         return create_trial(
-            state=STATES.get(trial.status, TrialState.FAIL),
-            value=trial.score if trial.status == "completed" else None,
-            params={name: trial.settings[name] for name in self._space},
-            distributions=self._space,
-            intermediate_values=dict(trial.reports),
+            state=state,
+            value=value if state is TrialState.COMPLETE else None,
+            params=settings,
+            distributions={name: self._distributions[name] for name in settings},
+            intermediate_values=steps,
         )
+
+    def _steps(self, settings: dict[str, Any], reports: list[tuple[int, float]]) -> dict[int, float]:
+        """Scores by epochs since the encoder's release."""
+        release = self._release(settings)
+        return {epoch - release: score for epoch, score in reports if epoch > release}

@@ -4,7 +4,7 @@ Knows nothing of Ray, so that the order in which things end can be played throug
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -15,27 +15,38 @@ from study.search.cells import CellStudy, Past
 
 @dataclass(frozen=True)
 class SearchCell:
-    """A cell to search: its id, the trials it may spend in all, and a trial's job without ``settings`` and ``seed``."""
+    """A cell to search: its id, the trials it may spend in all, and a trial's job without ``settings`` and ``seed``.
+
+    ``past`` are its ended trials by index, ``again`` the settings of trials that are run once more as they were;
+    ``pruned``: whether its validation set is large enough to judge a trial before its end.
+    """
 
     id: str
     budget: int
     job: dict[str, Any]
+    past: Mapping[int, Past] = field(default_factory=dict)
+    again: Mapping[int, dict[str, Any]] = field(default_factory=dict)
+    pruned: bool = True
 
 
 @dataclass(kw_only=True)
 class TrialDone(EndedRun):
     """An ended trial.
 
-    ``score`` is that of a completed trial's last epoch and None for any other; ``reports`` holds every epoch's.
+    ``score`` is that of a completed trial's last epoch and None for any other; ``reports`` holds every epoch's up to
+    ``pruned_at``, the epoch at which it was pruned. A pruned trial that was finished for the audit has an
+    ``audit_score``, which the search itself never sees.
     """
 
     cell: str
     index: int
     score: float | None
     reports: list[tuple[int, float]]
+    pruned_at: int | None
+    audit_score: float | None
 
 
-@dataclass
+@dataclass(eq=False)
 class OpenTrial:
     """A trial that has been dealt and not ended, with what it has reported so far."""
 
@@ -49,6 +60,9 @@ class OpenTrial:
     reports: list[tuple[int, float]] = field(default_factory=list)
     epochs: int = 0
     images: int = 0
+    pruned_at: int | None = None
+    alone: bool = False
+    """Whether it has run out of memory once and now runs with nothing beside it."""
 
     def began(self, seconds: float) -> None:
         """Note when a worker began with it, in seconds since 1970; before, it may have waited for one."""
@@ -56,40 +70,60 @@ class OpenTrial:
 
 
 class Dealer:
-    """Deals at most ``slots`` trials at a time, one a cell, and commits each when it ends.
+    """Deals at most ``slots`` trials at a time, of a cell only those of one generation, and commits each when it ends.
 
     A cell may start a trial only while no cell with budget left has started fewer, so that started trials differ by
-    one at most.
+    one at most. ``audited`` picks, by cell and index, the trials that are finished although they are pruned;
+    ``oom_alone`` deals a trial that ran out of memory once more, when nothing else is running.
     """
 
-    def __init__(self, studies: dict[str, CellStudy], *, slots: int, commit: Callable[[TrialDone], None]):
-        self.studies = studies
+    def __init__(
+        self,
+        studies: dict[str, CellStudy],
+        *,
+        slots: int,
+        commit: Callable[[TrialDone], None],
+        audited: Callable[[str, int], bool] = lambda cell, index: False,
+        oom_alone: bool = False,
+    ):
+        self._left = sum(max(0, study.budget - study.started) for study in studies.values())
+        self._levels: dict[int, dict[str, CellStudy]] = {}  # the cells with budget left, by their started trials
+        for cell, study in studies.items():
+            self._place(cell, study)
         self._slots = slots
         self._commit = commit
-        self._running = 0
+        self._audited = audited
+        self._oom_alone = oom_alone
+        self._running: list[OpenTrial] = []
+        self._held_back: list[OpenTrial] = []
 
     @property
     def left(self) -> int:
-        """Trials that are still to be started."""
-        return sum(max(0, study.budget - study.started) for study in self.studies.values())
+        """Trials that are still to be started, or to be started again alone."""
+        return self._left + len(self._held_back)
 
     def deal(self) -> OpenTrial | None:
         """Start the next trial, or None while everything that may start is running."""
-        if self._running >= self._slots:
+        if self._held_back or any(trial.alone for trial in self._running):
+            return None if self._running else self._run(self._held_back.pop(0))
+        if len(self._running) >= self._slots:
             return None
-        left = {cell: study for cell, study in self.studies.items() if study.started < study.budget}
-        fewest = min((study.started for study in left.values()), default=0)
-        for cell, study in left.items():
-            if study.started == fewest and not study.open:
-                self._running += 1
+        if not self._levels:
+            return None
+        level = self._levels[min(self._levels)]
+        for cell, study in level.items():  # of those in front that are not ready, each has a running trial
+            if study.ready:
                 index, settings, seed = study.propose()
-                return OpenTrial(cell, study, index, settings, seed, datetime.now(UTC))
+                self._left -= 1
+                del level[cell]
+                self._place(cell, study)
+                return self._run(OpenTrial(cell, study, index, settings, seed, datetime.now(UTC)))
         return None
 
     def restart(self, trial: OpenTrial) -> None:
         """Forget what a trial reported before its worker died: it runs again from its beginning."""
-        trial.study.propose()
-        trial.curves, trial.reports, trial.epochs, trial.images = [], [], 0, 0
+        trial.study.restart(trial.index)
+        trial.curves, trial.reports, trial.epochs, trial.images, trial.pruned_at = [], [], 0, 0, None
 
     def take(self, trial: OpenTrial, record: dict[str, Any]) -> bool:
         """Take a worker's record in; True when the trial has ended with it and its worker is to stop."""
@@ -102,14 +136,19 @@ class Dealer:
         if score is None or not math.isfinite(score):
             self.end(trial, "failed_nan", error=f"the score of epoch {epoch} is {score}")
             return True
-        trial.reports.append((epoch, score))
-        prune = trial.study.report(epoch, score)
+        prune = False
+        if trial.pruned_at is None:
+            trial.reports.append((epoch, score))
+            prune = trial.study.report(trial.index, epoch, score)
         if record["result"] is not None:
             self.end(trial, "completed", score=score, result=record["result"])
             return True
         if prune:
-            self.end(trial, "pruned")
-        return prune
+            trial.pruned_at = epoch
+            if not self._audited(trial.cell, trial.index):
+                self.end(trial, "pruned")
+                return True
+        return False
 
     def end(
         self,
@@ -120,15 +159,27 @@ class Dealer:
         result: dict[str, Any] | None = None,
         error: str | None = None,
     ) -> None:
-        """Commit a trial, then close it: a trial that could not be committed has not ended."""
+        """Commit a trial, then close it: a trial that could not be committed has not ended.
+
+        One that was pruned stays so, whatever its audit came to.
+        """
+        self._running.remove(trial)
+        if status == "failed_oom" and self._oom_alone and not trial.alone:
+            self.restart(trial)
+            trial.alone = True
+            self._held_back.append(trial)
+            return
+        pruned = trial.pruned_at is not None
         done = TrialDone(
             cell=trial.cell,
             index=trial.index,
             settings=trial.settings,
-            status=status,
-            score=score,
+            status="pruned" if pruned else status,
+            score=None if pruned else score,
             curves=trial.curves,
             reports=trial.reports,
+            pruned_at=trial.pruned_at,
+            audit_score=score if pruned else None,
             result=result,
             seed=trial.seed,
             error=error,
@@ -138,8 +189,17 @@ class Dealer:
             images=trial.images,
         )
         self._commit(done)
-        trial.study.end(Past(trial.settings, status, score, trial.reports))
-        self._running -= 1
+        trial.study.end(trial.index, Past(trial.settings, done.status, done.score, trial.reports))
+
+    def _place(self, cell: str, study: CellStudy) -> None:
+        """Put a cell among those that have started as many trials, unless its budget is spent."""
+        self._levels = {started: cells for started, cells in self._levels.items() if cells}
+        if study.started < study.budget:
+            self._levels.setdefault(study.started, {})[cell] = study
+
+    def _run(self, trial: OpenTrial) -> OpenTrial:
+        self._running.append(trial)
+        return trial
 
 
 def finite(value: float | None) -> float | None:

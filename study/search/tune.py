@@ -13,15 +13,21 @@ import ray
 from ray import tune
 from ray.tune.experiment import Trial
 
+from study.dimensions import Space
 from study.search.adapters import Flights, Judge, Proposals
-from study.search.cells import CellStudy, Past, Pruning, Space
+from study.search.cells import CellStudy
 from study.search.dealer import Dealer, SearchCell, TrialDone
+from study.search.limits import Limits
+from study.search.pruning import Pruning
 from study.search.quiet import quiet_tune
+from study.search.samplers import Search
 from study.search.signals import HeldSignals
 from study.search.worker import RunJob, records
 
 CRASH_RETRIES = 1
 THREAD_SECONDS = "120"
+ROUND = 1000
+"""Trials that one Tuner is given. It keeps all of its trials, and memory and the time a trial would grow with them."""
 
 
 def search(
@@ -29,87 +35,97 @@ def search(
     space: Space,
     *,
     seed_of: Callable[[str, int], int],
-    history: Mapping[str, Sequence[Past]],
     commit: Callable[[TrialDone], None],
     run_job: RunJob,
+    how: Search,
     pruning: Pruning,
+    audited: Callable[[str, int], bool] = lambda cell, index: False,
+    release: Callable[[Mapping[str, Any]], int] = lambda settings: 0,
+    limits: Limits,
     cpus: float,
     gpus: float,
     slots: int,
     folder: Path,
     say: Callable[[str], None],
-    random_trials: int = 5,
 ) -> None:
     """Spend what is left of every cell's budget, at most ``slots`` trials at a time on ``cpus`` and ``gpus`` each.
 
-    ``history`` holds a cell's ended trials in the order of their index; what they leave of its budget is run here.
-    The first ``random_trials`` of a cell are drawn at random, the others by Optuna's TPE. ``commit`` is called in this
+    A trial is pruned where its cell allows it, by its scores since the epoch that ``release`` gives for its settings;
+    the pruned trials that ``audited`` picks, by cell and index, are finished all the same. ``commit`` is called in this
     process once for each trial, at its end; what it raises ends the search and is raised here. Whatever fails in a
     trial is the trial's status, and a trial whose worker died is run once more. The same trials come out whatever ends
     first and wherever an earlier search was cut off.
 
     ``run_job`` yields a record an epoch, the last with a ``result``. Tune's own files lie in ``folder/tune`` and are
     gone afterwards. SIGINT and SIGTERM end the search between two commits and are then handed on to the handlers that
-    were set before. Raises ``ValueError`` for a space with impossible bounds.
+    were set before. Raises ``ValueError`` for a space with impossible bounds or conditions.
     """
     studies = {
         cell.id: CellStudy(
             cell.budget,
             space,
-            history.get(cell.id, ()),
+            cell.past,
             seed_of=partial(seed_of, cell.id),
-            pruning=pruning,
-            random_trials=random_trials,
+            pruning=pruning if cell.pruned else Pruning(enabled=False),
+            search=how,
+            again=cell.again,
+            release=release,
         )
         for cell in cells
     }
-
-    dealer = Dealer(studies, slots=slots, commit=commit)
+    dealer = Dealer(studies, slots=slots, commit=commit, audited=audited, oom_alone=limits.oom_alone)
     if not dealer.left:
         return
     if not any(fits(node, cpus, gpus) for node in ray.nodes()):
         say(f"no node of the cluster has {cpus:g} CPUs and {gpus:g} GPUs for a trial; waiting for one")
     jobs = {cell.id: ray.put(cell.job) for cell in cells if studies[cell.id].started < cell.budget}
-    files = folder.resolve() / "tune"
-    shutil.rmtree(files, ignore_errors=True)
+    trainable = tune.with_resources(
+        tune.with_parameters(run_trial, jobs=jobs, run_job=run_job, memory=limits.memory), {"cpu": cpus, "gpu": gpus}
+    )
     with HeldSignals() as signals, quiet_tune(pending=slots):
-        flights = Flights(dealer)
-        trainable = tune.with_parameters(run_trial, jobs=jobs, run_job=run_job)
-        tuner = tune.Tuner(
-            tune.with_resources(trainable, {"cpu": cpus, "gpu": gpus}),
-            tune_config=tune.TuneConfig(
-                search_alg=Proposals(flights),
-                scheduler=Judge(flights, signals),
-                num_samples=dealer.left,
-                reuse_actors=True,
-                trial_dirname_creator=trial_folder,
-            ),
-            run_config=tune.RunConfig(
-                name="search",
-                storage_path=str(files),
-                verbose=0,
-                failure_config=tune.FailureConfig(max_failures=CRASH_RETRIES),
-            ),
-        )
-        try:
-            tuner.fit()
-            flights.sweep()
-        except Exception:
-            if flights.failure is None:
-                raise
-        finally:
-            shutil.rmtree(files, ignore_errors=True)
-        if flights.failure is not None:
-            raise flights.failure
+        while dealer.left:
+            flights = Flights(dealer, most=ROUND, timeout=limits.timeout)
+            play(flights, signals, trainable, folder.resolve() / "tune")
 
 
-def run_trial(config: dict[str, Any], jobs: dict[str, ray.ObjectRef], run_job: RunJob) -> None:
+def play(flights: Flights, signals: HeldSignals, trainable: Any, files: Path) -> None:
+    """Let Tune run trials until it has been given as many as it may, or there are no more."""
+    shutil.rmtree(files, ignore_errors=True)
+    tuner = tune.Tuner(
+        trainable,
+        tune_config=tune.TuneConfig(
+            search_alg=Proposals(flights),
+            scheduler=Judge(flights, signals),
+            num_samples=ROUND,
+            reuse_actors=True,
+            trial_dirname_creator=trial_folder,
+        ),
+        run_config=tune.RunConfig(
+            name="search",
+            storage_path=str(files),
+            verbose=0,
+            failure_config=tune.FailureConfig(max_failures=CRASH_RETRIES),
+        ),
+    )
+    try:
+        tuner.fit()
+        flights.sweep()
+    except Exception:
+        if flights.failure is None:
+            raise
+    finally:
+        shutil.rmtree(files, ignore_errors=True)
+    if flights.failure is not None:
+        raise flights.failure
+
+
+def run_trial(config: dict[str, Any], jobs: dict[str, ray.ObjectRef], run_job: RunJob, memory: float | None) -> None:
     """One trial on a worker: pass on its job's records until Tune stops it, which it does at the last one."""
     # An actor waits this long for the thread of a stopped trial before the next one; giving up would lose the next.
     os.environ["TUNE_FUNCTION_THREAD_TIMEOUT_S"] = THREAD_SECONDS
     began = time.time()
     job = {**ray.get(jobs[config["cell"]]), "settings": config["settings"], "seed": config["seed"]}
-    with closing(records(run_job, job)) as stream:  # type: ignore[type-var]
+    with closing(records(run_job, job, memory=memory)) as stream:  # type: ignore[type-var]
         for record in stream:
             tune.report({"message": [began, record]})  # in a list, since Tune flattens dicts
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
+from study.search.limits import memory_cap
+
 Record = dict[str, Any]
 RunJob = Callable[[Record], Iterator[Record]]
 
@@ -11,18 +13,19 @@ OUT_OF_MEMORY = ("OutOfMemoryError", "MemoryError", "out of memory", "can't allo
 NO_RESULT = "the job ended without a result"
 
 
-def records(run_job: RunJob, job: Record) -> Iterator[Record]:
+def records(run_job: RunJob, job: Record, *, memory: float | None = None) -> Iterator[Record]:
     """The job's records; the last one holds its ``result`` or is ``{"failed": status, "error": line}``.
 
-    Errors that leave the process unusable are raised, so that the next job gets a fresh one.
+    ``memory``: GiB that the process may hold meanwhile. Errors that leave the process unusable are raised, so that the
+    next job gets a fresh one.
     """
     finished = False
     try:
-        with closing(run_job(job)) as stream:  # type: ignore[type-var]
+        with memory_cap(memory), closing(run_job(job)) as stream:  # type: ignore[type-var]
             for record in stream:
                 finished = record["result"] is not None
                 yield record
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if spoils_process(error):
             raise
         yield {"failed": status_of(describe(error)), "error": describe(error)}

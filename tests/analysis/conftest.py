@@ -18,13 +18,14 @@ COLLAPSED = "the loss stands at its trivial value, the embeddings hardly differ"
 
 RUN = {name: pl.String for name in (
        "key", "fingerprint", "study", "status", "subset_hash", "split_hash", "label_unit",
-       "selection", "error", "version", "commit", "python", "torch", "device", "host_os")} | {
+       "selection", "error", "settings", "version", "commit", "python", "torch", "device", "host_os")} | {
        name: pl.Int32 for name in ("index", "n_train", "n_val", "n_patients", "search_budget", "selected_trial",
-       "epochs", "threads")} | {"seconds": pl.Float64, "score": pl.Float64, "objective": pl.String} | {
+       "epochs", "threads", "pruned_at")} | {
+       name: pl.Float64 for name in ("seconds", "score", "audit_score")} | {"objective": pl.String} | {
        name: pl.Int32 if name in ("pretrain_seed", "draw", "fold") else
        pl.Float64 if name in ("size_value", "label_noise", "imbalance") else pl.String for name in FACTORS}  # fmt: skip
 SCHEMAS = {
-    "finals": {k: v for k, v in RUN.items() if k not in ("score", "objective")},
+    "finals": {k: v for k, v in RUN.items() if k not in ("score", "objective", "pruned_at", "audit_score")},
     "trials": {k: v for k, v in RUN.items() if k not in ("search_budget", "selected_trial", "selection")},
     "scores": {"key": pl.String, "test_set": pl.String, "corruption": pl.String, "severity": pl.Int32,
                "unit": pl.String, "metric": pl.String, "value": pl.Float64},

@@ -3,6 +3,7 @@
 As a script, ``quick_search.py ADDRESS LEDGER N`` ends itself by SIGKILL inside the N-th commit, before it is written.
 """
 
+import ctypes
 import json
 import math
 import os
@@ -34,6 +35,7 @@ def score_of(settings, seed, epoch):
 
 def run_job(job):
     """Sleeps up to ``nap`` seconds an epoch; breaks in its second epoch in the way that ``fault`` names."""
+    eaten = []
     for epoch in range(1, EPOCHS + 1):
         time.sleep(job.get("nap", 0) * random.SystemRandom().random())
         score = score_of(job["settings"], job["seed"], epoch)
@@ -53,6 +55,17 @@ def run_job(job):
             os.kill(os.getpid(), signal.SIGKILL)
         elif fault == "no result":
             return
+        elif fault == "exit":
+            sys.exit(3)
+        elif fault == "abrupt exit":
+            os._exit(3)
+        elif fault == "segfault":
+            ctypes.string_at(0)
+        elif fault == "hang":
+            time.sleep(10**6)
+        elif fault == "eats memory":
+            while True:
+                eaten.append(bytearray(2**26))
         yield {
             "epoch": epoch,
             "step": epoch * 10,
@@ -63,35 +76,46 @@ def run_job(job):
         }
 
 
-def quick_search(cells, *, history=(), commit, run_job=run_job, slots=2, folder=None, say=lambda line: None):
-    """Search ``cells`` (id, budget, job); ``history`` are rows of the ledger."""
-    from study.search import Past, Pruning, SearchCell, search
+def past_of(history):
+    """The ended trials of each cell by index, from rows of the ledger."""
+    from study.search import Past
 
     past = {}
-    for row in sorted(history, key=lambda row: row["index"]):
-        trial = Past(row["settings"], row["status"], row["score"], [tuple(pair) for pair in row["reports"]])
-        past.setdefault(row["cell"], []).append(trial)
+    for row in history:
+        reports = [tuple(pair) for pair in row["reports"]]
+        past.setdefault(row["cell"], {})[row["index"]] = Past(row["settings"], row["status"], row["score"], reports)
+    return past
+
+
+def quick_search(
+    cells, *, history=(), commit, run_job=run_job, slots=2, folder=None, say=lambda line: None, limits=None, **how
+):
+    """Search ``cells`` (id, budget, job); ``history`` are rows of the ledger."""
+    from study.search import Limits, Pruning, Search, SearchCell, search
+
+    past = past_of(history)
     with tempfile.TemporaryDirectory() as spare:
         search(
-            [SearchCell(*cell) for cell in cells],
+            [SearchCell(id, budget, job, past.get(id, {})) for id, budget, job in cells],
             SPACE,
             seed_of=seed_of,
-            history=past,
             commit=commit,
             run_job=run_job,
+            how=Search(**{"random_trials": 3, **how}),
             pruning=Pruning(n_startup_trials=2),
+            limits=limits or Limits(),
             cpus=1,
             gpus=0,
             slots=slots,
             folder=Path(folder or spare),
             say=say,
-            random_trials=3,
         )
 
 
 def row_of(done):
     """What of a trial must not depend on time."""
-    names = ("cell", "index", "settings", "status", "score", "reports", "curves", "seed", "epochs", "images", "result")
+    names = ("cell", "index", "settings", "status", "score", "reports", "pruned_at", "audit_score", "curves", "seed")
+    names += ("epochs", "images", "result")
     return {name: getattr(done, name) for name in names}
 
 

@@ -3,6 +3,7 @@
 import math
 import os
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from study.final import FinalJob, run_finals
+from study.search import Limits
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
 
@@ -28,6 +30,15 @@ def make_run_job():
                 if fault == "killed once":
                     Path(job["marker"]).touch()
                 os.kill(os.getpid(), signal.SIGKILL)
+            if fault == "exit":
+                sys.exit(3)
+            if fault == "hang":
+                time.sleep(10**6)
+            if fault == "eats memory":
+                bytearray(2**40)
+            if fault == "oom in company" and not os.path.exists(job["marker"]):
+                Path(job["marker"]).touch()
+                raise type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory")
             if fault == "error":
                 raise RuntimeError("two\nlines")
             if fault == "nan":
@@ -44,13 +55,14 @@ def make_run_job():
     return run_job
 
 
-def finals(jobs, *, commit=None, slots=2):
+def finals(jobs, *, commit=None, slots=2, limits=None):
     """What ``jobs`` (a fault or the like by key) end as, by key; each committed once."""
     done = []
     run_finals(
         [FinalJob(key, {"settings": {"lr": 0.1}, "seed": 7, **job}) for key, job in jobs.items()],
         commit=commit or done.append,
         run_job=make_run_job(),
+        limits=limits or Limits(),
         cpus=1,
         gpus=0,
         slots=slots,
@@ -80,6 +92,26 @@ def test_failing_runs_become_rows_and_harm_no_other():
     assert runs["error"].epochs == 1 and runs["error"].result is None
     assert runs["nan"].result is None and runs["nan"].curves[-1] == (2, 20, "val", "auc", None)
     assert runs["killed"].error.startswith("WorkerCrashedError")
+
+
+def test_runs_that_exit_hang_or_eat_memory_become_rows_and_harm_no_other():
+    faults = {"exit": "failed_error", "hang": "timed_out", "eats memory": "failed_oom"}
+    jobs = {fault: {"fault": fault} for fault in faults} | {"fine": {}}
+    runs = finals(jobs, limits=Limits(timeout=3.0, memory=4.0))
+    assert {key: run.status for key, run in runs.items()} == faults | {"fine": "completed"}
+    assert runs["exit"].error == "SystemExit: 3" and runs["hang"].error == "no report in 3.0 s"
+    assert {run.epochs for key, run in runs.items() if key != "fine"} == {1}
+
+
+def test_run_out_of_a_devices_memory_is_run_once_more_alone(tmp_path):
+    starts = tmp_path / "starts"
+    starts.mkdir()
+    jobs = {str(number): {"running": str(starts)} for number in range(3)}
+    jobs["0"] |= {"fault": "oom in company", "marker": str(tmp_path / "once")}
+    runs = finals(jobs, limits=Limits(oom_alone=True))
+    assert {run.status for run in runs.values()} == {"completed"}
+    assert [*runs][-1] == "0" and len(list(starts.iterdir())) == 4
+    assert finals({"a": {"fault": "oom in company", "marker": str(tmp_path / "twice")}})["a"].status == "failed_oom"
 
 
 def test_run_whose_worker_died_once_is_run_again_without_a_trace(tmp_path):

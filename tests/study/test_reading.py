@@ -161,3 +161,33 @@ def test_a_claim_names_two_methods_a_margin_and_where_it_wants_a_metric_and_an_a
 def test_a_claim_that_cannot_be_examined_is_refused_by_its_place(claim, line):
     with pytest.raises(InputRefused, match=line):
         read_study("quickstart", [CLAIMED, f"claims=[{claim}]"])
+
+
+FULL = GOOD.replace("  linear:\n", "  full:\n    search: {sampler: cmaes, generation: 2}\n    space: SPACE\n")
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        ("{lr: {low: 1e-4, high: 1e-2, when: {dropout: [0]}}}", "lr.when: dropout is no dimension of the space"),
+        (
+            "{lr: {low: 1.0e-4, high: 1.0e-2, when: {batch: [7]}}, batch: {choices: [8, 16]}}",
+            "lr.when: batch can never be 7",
+        ),
+        (
+            "{batch: {choices: [8], when: {release_epoch: [0]}}, release_epoch: {choices: [0], when: {batch: [8]}}}",
+            "exist each only beside another",
+        ),
+    ],
+)
+def test_condition_that_cannot_be_met_is_refused(study_file, space, message):
+    with pytest.raises(InputRefused, match=message):
+        read_study(study_file(FULL.replace("SPACE", space)))
+
+
+def test_sampler_without_its_package_is_refused(study_file, monkeypatch):
+    text = FULL.replace("SPACE", "{lr: {low: 1.0e-4, high: 1.0e-2}}")
+    assert read_study(study_file(text)).adaptations["full"].search.sampler == "cmaes"
+    monkeypatch.setitem(dimensions.SAMPLERS, "cmaes", ("no_such_package",))
+    with pytest.raises(InputRefused, match="cmaes needs a package: pip install no_such_package"):
+        read_study(study_file(text))

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from study.search import Limits, tune
+
 DRIVER = Path(__file__).with_name("quick_search.py")
 spec = importlib.util.spec_from_file_location("quick_search", DRIVER)
 quick = importlib.util.module_from_spec(spec)
@@ -84,6 +86,34 @@ def test_failure_of_each_kind_is_a_status_and_other_cells_do_not_notice(whole, c
     assert trials["error", 0].error == "RuntimeError: two lines"
     assert "ActorDiedError" in trials["killed", 0].error
     assert "Trial" not in "".join(capfd.readouterr())  # the raylet's own line on a dead worker may be there
+
+
+def test_trials_that_exit_crash_hang_or_eat_memory_end_as_rows_and_other_cells_do_not_notice(whole, capfd):
+    faults = {
+        "exit": "failed_error",
+        "abrupt exit": "failed_error",
+        "segfault": "failed_error",
+        "hang": "timed_out",
+        "eats memory": "failed_oom",
+    }
+    cells = [("one", 2, {}), *((fault, 1, {"fault": fault}) for fault in faults)]
+    trials = searched(cells, limits=Limits(timeout=4.0, memory=2.0))
+    assert {place[0]: trial.status for place, trial in trials.items() if place[0] != "one"} == faults
+    assert rows(trials)["one", 0] == whole["one", 0] and rows(trials)["one", 1] == whole["one", 1]
+    assert trials["exit", 0].error == "SystemExit: 3" and trials["hang", 0].error == "no report in 4.0 s"
+    assert {trials[fault, 0].epochs for fault in ("exit", "hang", "eats memory")} == {1}
+
+
+def test_search_in_rounds_gives_the_trials_of_one(whole, monkeypatch):
+    monkeypatch.setattr(tune, "ROUND", 7)
+    assert rows(searched(quick.CELLS)) == whole
+
+
+def test_trials_of_a_generation_run_side_by_side_as_one_after_another(ray_cluster):
+    job = {"nap": 0.05}
+    assert rows(searched([("one", 6, job)], generation=3, slots=3)) == rows(
+        searched([("one", 6, {})], generation=3, slots=1)
+    )
 
 
 def test_trial_whose_worker_died_once_is_run_again_without_a_trace(ray_cluster, whole, tmp_path):

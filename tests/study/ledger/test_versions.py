@@ -8,16 +8,33 @@ import pytest
 
 from study.ledger import TABLES, Damaged, Ledger, UnknownVersion, check, frame, frames
 
-ADDED = {  # since version 1
-    "pretraining": ["initialisation", "pixels", "flops", "peak_memory", "probes", "schedule", "warning", "accumulate"]
+ADDED = {  # by version and table
+    2: {
+        "pretraining": [
+            "initialisation",
+            "pixels",
+            "flops",
+            "peak_memory",
+            "probes",
+            "schedule",
+            "warning",
+            "accumulate",
+        ]
+    },
+    3: {"trials": ["pruned_at", "audit_score"]},
 }
 
 
-def as_version_1(path, table, columns=None):
-    """Rewrite a file as version 1 would have written it."""
-    names = columns or [name for name in TABLES[table].names if name not in ADDED.get(table, [])]
+def since(version, table):
+    """The columns that a table has had added since that version."""
+    return [name for later in ADDED if later > version for name in ADDED[later].get(table, [])]
+
+
+def as_version(version, path, table):
+    """Rewrite a file as that version would have written it."""
+    names = [name for name in TABLES[table].names if name not in since(version, table)]
     rows = pq.read_table(path).select(names)
-    meta = {"labelcurve.table": table, "labelcurve.version": "1"}
+    meta = {"labelcurve.table": table, "labelcurve.version": str(version)}
     pq.write_table(rows.replace_schema_metadata(meta), path, compression="zstd", write_page_checksum=True)
 
 
@@ -38,26 +55,41 @@ NEW = {
 }
 
 
-@pytest.fixture
-def old(tmp_path):
-    """A study with two pre-training rows and a trial of version 1."""
-    root = tmp_path / "old"
+def written_in(version, root):
+    """A study with two pre-training rows and a trial of that version."""
     ledger = Ledger(root)
     ledger.commit("pretraining", [pretraining(step) for step in (1, 2)])
     ledger.commit(
         "trials", {"key": "t", "fingerprint": "f", "status": "completed"}, curves=[{"key": "t", "value": 1.0}]
     )
     for table in ("pretraining", "trials", "curves"):
-        as_version_1(root / table / "000000.parquet", table)
+        as_version(version, root / table / "000000.parquet", table)
     return root
+
+
+@pytest.fixture
+def old(tmp_path):
+    """A study of version 1."""
+    return written_in(1, tmp_path / "old")
 
 
 def test_a_ledger_of_version_1_is_read_with_nulls_in_the_columns_added_since(old):
     rows = frame(old, "pretraining")
     assert rows.columns == TABLES["pretraining"].names and rows["step"].to_list() == [1, 2]
-    assert rows.select(ADDED["pretraining"]).null_count().row(0) == (2,) * len(ADDED["pretraining"])
+    added = since(1, "pretraining")
+    assert rows.select(added).null_count().row(0) == (2,) * len(added) == (2,) * 8
     assert frame(old, "trials").height == frame(old, "curves").height == 1
     assert check(old) == []
+
+
+def test_a_ledger_of_version_2_lacks_what_an_audit_of_pruning_has_added_and_grows_on(tmp_path):
+    old = written_in(2, tmp_path / "old")
+    [row] = frame(old, "trials").to_dicts()
+    assert (row["key"], row["pruned_at"], row["audit_score"]) == ("t", None, None)
+    assert frame(old, "attempts").is_empty() and check(old) == []
+    pruned = {"key": "u", "fingerprint": "f", "status": "pruned", "pruned_at": 4, "audit_score": 0.5}
+    Ledger(old).commit("trials", pruned)
+    assert frame(old, "trials")["pruned_at"].to_list() == [None, 4]
 
 
 def test_a_file_of_version_1_that_grows_is_written_anew_in_todays(old):
@@ -84,7 +116,7 @@ def test_the_report_reads_a_ledger_of_version_1(old):
     assert load(old).pretraining["warning"].to_list() == [None, None]
 
 
-@pytest.mark.parametrize("version", ["3", "0", "x"])
+@pytest.mark.parametrize("version", ["4", "0", "x"])
 def test_a_version_that_is_not_known_is_refused(old, version):
     path = old / "pretraining" / "000000.parquet"
     meta = {"labelcurve.table": "pretraining", "labelcurve.version": version}
