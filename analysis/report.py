@@ -55,7 +55,8 @@ def write_report(
     """Write report.html, figures/*.png and figures/label_efficiency.csv into the study's folder; returns the page.
 
     root: the study's folder, a path or an fsspec URL. spec: the resolved study, whose `claims` are examined. planned:
-    the factors of every planned cell. spaces: what each adaptation searched. An unfinished study gives a page that says so.
+    the factors of every planned cell. spaces: what each adaptation searched. An
+    unfinished study gives a page that says so.
     Raises study.ledger.Damaged where a table cannot be read.
     """
     from study.ledger import Storage

@@ -10,7 +10,7 @@ import polars as pl
 
 from . import page
 from .frames import FACTORS, Study, compared
-from .plots import adapted
+from .panels import adapted
 
 Spaces = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """Each adaptation's search space in plain values: its dimensions by name."""

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from study import dimensions
 from study.errors import InputRefused
 from study.ingest import check_sources
 from study.reading import read_study
