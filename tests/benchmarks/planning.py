@@ -3,9 +3,9 @@
     python -m tests.benchmarks.planning [CELLS]
 
 Two tasks (3,000 images of 1,000 patients in two classes; 5,000 images of as many patients in eleven), ten encoders, ten
-sizes, two adaptations, draws for 100,000 cells or as many as are asked for. Beside the plan alone: with every cell's key, as a search
-needs them; with label noise, imbalance, and validation inside the subset as factors in place of draws; what `labelcurve
-plan` prints besides; and cells one by one, each with a subset, a hash and a key of its own.
+sizes, two adaptations, draws for 100,000 cells or as many as are asked for. Beside the plan alone: with every cell's
+key, as a search needs them; with label noise, imbalance, and validation inside the subset as factors in place of draws;
+what `labelcurve plan` prints besides; and cells one by one, each with a subset, a hash and a key of its own.
 """
 
 import sys
