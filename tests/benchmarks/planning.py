@@ -3,9 +3,9 @@
     python -m tests.benchmarks.planning [CELLS]
 
 Two tasks (3,000 images of 1,000 patients in two classes; 5,000 images of as many patients in eleven), ten encoders, ten
-sizes, draws for 100,000 cells or as many as are asked for. Beside the plan alone: with every cell's key, as a search
-needs them; with label noise, imbalance, and validation inside the subset as factors in place of draws; what `labelcurve
-plan` prints besides; and cells one by one, each with a subset, a hash and a key of its own.
+sizes, two adaptations, draws for 100,000 cells or as many as are asked for. Beside the plan alone: with every cell's
+key, as a search needs them; with label noise, imbalance, and validation inside the subset as factors in place of draws;
+what `labelcurve plan` prints besides; and cells one by one, each with a subset, a hash and a key of its own.
 """
 
 import sys
@@ -23,6 +23,7 @@ from study.summary import plan_lines
 from tests.benchmarks.side_by_side import compare
 
 CELLS, ENCODERS, ROUNDS = 100_000, 10, 5
+ADAPTATIONS = ("full", "linear")
 SHARES = [0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0]
 
 
@@ -59,7 +60,7 @@ def study(draws: int, **levels: list) -> Study:
             "tasks": {name: {"images": "x", "labels": "y"} for name in ("few", "many")},
             "corpus": {"task_images": ["few"]},
             "pretraining": {"methods": {"spark": {}, "byol": {}, "swav": {}}, "seeds": (ENCODERS - 1) // 3},
-            "adaptations": {"full": adaptation},
+            "adaptations": dict.fromkeys(ADAPTATIONS, adaptation),
         }
     )
 
@@ -74,7 +75,7 @@ def one_by_one(asked: Study, tasks: dict[str, Task]) -> list[str]:
         pool = Pool.of(each.samples, each.classes)
         for number in range(asked.adaptations["full"].draws):
             for share in SHARES:
-                for encoder in range(ENCODERS):
+                for encoder in range(ENCODERS * len(ADAPTATIONS)):
                     draw = Draw(pool, seed=0, draw=number)
                     subset = Subset(draw, draw.prefix(round(share * draw.n_labels)))
                     factors = {"task": each.name, "draw": number, "size_value": share, "encoder": encoder}
@@ -85,7 +86,7 @@ def one_by_one(asked: Study, tasks: dict[str, Task]) -> list[str]:
 def main() -> None:
     cells = int(sys.argv[1]) if len(sys.argv) > 1 else CELLS
     tasks = {each.name: each for each in (task("few", 2, 1000, 3), task("many", 11, 5000, 1))}
-    a_draw = len(tasks) * len(SHARES) * ENCODERS
+    a_draw = len(tasks) * len(SHARES) * ENCODERS * len(ADAPTATIONS)
     plain = study(cells // a_draw)
     levels = {"label_noise": [0.0, 0.2], "imbalance": [None, 4.0], "validation": ["paid", "cv"]}
     crossed = study(max(1, cells // a_draw // 8), **levels)
