@@ -75,8 +75,10 @@ def status(root: str | Path) -> Status:
         cells = cells.join(counts, on=on, how="left", nulls_equal=True, maintain_order="left")
     cells = cells.with_columns(pl.col(pl.get_index_type()).fill_null(0))
     outside = {
-        "trials": trials["trials_present"].sum() - _within(cells, "trials"),
-        "finals": finals["finals_present"].sum() - _within(cells, "finals") - cells["finals_superseded"].sum(),
+        "trials": int(trials["trials_present"].sum()) - _within(cells, "trials"),
+        "finals": int(finals["finals_present"].sum())
+        - _within(cells, "finals")
+        - int(cells["finals_superseded"].sum()),
     }
     for table in ("trials", "finals"):
         failed = pl.sum_horizontal(f"{table}_{status}" for status in FAILED)

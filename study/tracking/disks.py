@@ -4,8 +4,10 @@ import os
 from pathlib import Path
 
 MOUNTS = Path("/proc/self/mounts")
-FAR = ("nfs", "cifs", "smb", "lustre", "gpfs", "beegfs", "ceph", "afs")
-FAR += ("fuse.sshfs", "fuse.glusterfs", "fuse.rclone", "fuse.s3fs", "fuse.gcsfuse")
+FAR = (
+    *("nfs", "cifs", "smb", "lustre", "gpfs", "beegfs", "ceph", "afs"),
+    *("fuse.sshfs", "fuse.glusterfs", "fuse.rclone", "fuse.s3fs", "fuse.gcsfuse"),
+)
 
 
 def network_disk(folder: Path, *, mounts: Path = MOUNTS) -> str | None:

@@ -65,6 +65,7 @@ class Life:
         environment = {
             "LABELCURVE_FAILPOINT": failpoint,
             MARK: self.mark,
+            "LABELCURVE_COMMIT": "undisturbed",
             "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
         }
         self.process = PROCESSES.Process(
@@ -141,4 +142,5 @@ def begin(study: str, results: str, **options) -> None:
     """Be the driver, in a process that is a fork of one which has imported it."""
     from tests.kills.driver import drive
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background job would ignore
     sys.exit(drive(study, results, **options))

@@ -12,8 +12,8 @@ PASSES = ("first", "middle", "last")
 def at_points(whole: Whole, which: str) -> Iterator[Row]:
     """One study, its driver killed at one point after another, each life going on where the last one died.
 
-    What is passed once, or before any trial, has a first pass alone; so has what is not passed again after the kills
-    before, such as the place behind the last commit.
+    What is passed once, or before any trial, has a first pass alone. What is not passed any more after the kills
+    before, such as the place behind the last commit, is left out.
     """
     place = whole.beside(f"{which} passes")
     counts = {point: whole.points.count(point) for point in whole.points}
@@ -22,8 +22,7 @@ def at_points(whole: Whole, which: str) -> Iterator[Row]:
         points = [point for point in points[points.index("trial-dealt") :] if counts[point] > 1]
     if which == "last":
         points.sort(key=lambda point: whole.points[::-1].index(point), reverse=True)
-    every = {whole.points.count("trial-committed"), whole.points.count("final-committed")}
-    every |= {sum(every)}
+    trials, finals = counts["trial-committed"], counts["final-committed"]
     for i, point in enumerate(points):
         to_come = _to_come(point, place, whole)
         if which == "first":
@@ -32,8 +31,10 @@ def at_points(whole: Whole, which: str) -> Iterator[Row]:
             continue
         elif which == "middle":
             n = max(1, to_come // (1 + sum(counts[other] == counts[point] for other in points[i:])))
-        else:  # not every run has curves or begins a file: in another order of the runs it may be one pass less
-            n = max(1, to_come - (counts[point] not in every))
+        elif counts[point] in (trials, finals, trials + finals):
+            n = to_come
+        else:  # not every run has curves, or begins a file: in another order of the runs it may be one pass less
+            n = max(1, to_come - 1)
         yield Row(f"{which}: {point}:{n}", 1, False, died(Life(place, f"{point}:{n}"), whole))
     yield resumed(place, whole)
 

@@ -15,9 +15,9 @@ from study.reading import check
 from study.run import run_study
 from study.status import status
 
-spec = importlib.util.spec_from_file_location("trivial_driver", Path(__file__).with_name("trivial_driver.py"))
-driver = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(driver)
+spec = importlib.util.spec_from_file_location("trivial_job", Path(__file__).with_name("trivial_job.py"))
+job = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(job)
 
 TABLES = ("pretraining", "trials", "finals", "curves", "scores", "predictions")
 
@@ -59,7 +59,7 @@ def run(tmp_path, ray_cluster, monkeypatch):
     monkeypatch.setattr("study.run.write_report", lambda root, **_: root / "report.html")
 
     def run(of) -> Path:
-        run_study(of, tmp_path / "results", run_job=driver.run_job)
+        run_study(of, tmp_path / "results", run_job=job.run_job)
         return tmp_path / "results" / "growing"
 
     return run
@@ -69,6 +69,7 @@ def stored(root: Path) -> dict[str, pl.DataFrame]:
     return {table: frame(root, table) for table in TABLES}
 
 
+@pytest.mark.slow
 def test_extents_grow_in_every_direction_and_nothing_is_run_twice(run, tmp_path):
     root = run(study())
     before = stored(root)

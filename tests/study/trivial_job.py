@@ -14,7 +14,7 @@ def run_job(job):
         raise RuntimeError("diverged")
     for epoch in range(1, 5):
         score = 0.9 - 0.1 * abs(math.log10(lr) + 3) - 0.2 / epoch + 0.02 * noise.random() + len(job["train"]) / 1e4
-        if lr > 5e-3:
+        if lr > 4.5e-3:
             score = math.nan
         result = None
         if epoch == 4:

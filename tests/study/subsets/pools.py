@@ -1,5 +1,6 @@
 """Made-up pools, and hypothesis strategies that draw them."""
 
+import numpy as np
 import polars as pl
 from hypothesis import strategies as st
 
@@ -35,4 +36,5 @@ multi = patients(st.lists(st.integers(0, 1), min_size=2, max_size=2))
 
 
 def tokens(subset):
-    return {subset.draw.patients[place].token for place in subset.chosen}
+    tokens = np.array([patient.token for patient in subset.draw.patients], object)
+    return set(tokens[subset.chosen])

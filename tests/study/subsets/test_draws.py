@@ -68,7 +68,7 @@ def test_the_prefix_is_the_one_whose_label_count_is_nearest(pool, asked):
     taken = Subset(draw, draw.prefix(asked)).n_labels
     gaps = [abs(Subset(draw, np.arange(count)).n_labels - asked) for count in range(len(draw.patients) + 1)]
     assert abs(taken - asked) == min(gaps)
-    assert len(draw.prefix(asked)) == gaps.index(min(gaps))
+    assert draw.prefix(asked).stop == gaps.index(min(gaps))
 
 
 def test_a_patient_counts_for_its_rarest_class_or_finding():

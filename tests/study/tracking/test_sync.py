@@ -26,6 +26,7 @@ def root(tmp_path):
     """Two trials, a final run and a pre-training run of two steps."""
     root = tmp_path / "lungs"
     (root / "spec").mkdir(parents=True)
+    (root / "spec" / "001.yaml").write_text("name: lungs\n")
     ledger = Ledger(root)
     steps = [ABOUT | {"key": key(90 + n), "method": "spark", "step": 10 * n, "loss": 0.5, "at": NOW} for n in range(2)]
     ledger.commit("pretraining", steps)
