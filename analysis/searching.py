@@ -58,7 +58,7 @@ def at_bounds(finals: pl.DataFrame, spaces: Spaces) -> pl.DataFrame:
     """
     found: dict[tuple[str, str, str], int] = defaultdict(int)
     cells: dict[tuple[str, str], int] = defaultdict(int)
-    chosen = compared(finals).finals.filter(pl.col("selection") == "search", pl.col("adaptation").is_in(list(spaces)))
+    chosen = compared(finals).finals.filter(pl.col("selection") != "defaults", pl.col("adaptation").is_in(list(spaces)))
     chosen = chosen.unique(FACTORS, maintain_order=True)
     for adaptation, text in chosen.select("adaptation", "settings").iter_rows():
         settings = json.loads(text)

@@ -10,7 +10,7 @@ FULL = {
     "trials": 6,
     "finals": 2,
     "epochs": 4,
-    "pruning": {"startup_trials": 1, "warmup_epochs": 1},
+    "pruning": {"startup_trials": 1, "warmup_epochs": 1, "min_val_images": 1, "audit": 0.5},
     "space": {"lr": {"low": 1e-4, "high": 1e-2, "log": True}},
 }
 LINEAR = {"sizes": {"share": [1.0]}, "draws": 1, "trials": 2, "finals": 1}

@@ -72,7 +72,7 @@ def test_a_size_of_0(folder, capsys, size):
 
 def test_a_size_too_small_for_its_classes(folder, capsys):
     small = {"linear": {"sizes": {"count": [2]}}}
-    refused(capsys, command(folder, adaptations=small), "task lung", "smallest that works there is count 4")
+    refused(capsys, command(folder, adaptations=small), "task lung", "smallest that works in all draws is count 4")
     assert no_compute(folder)
 
 

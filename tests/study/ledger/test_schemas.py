@@ -6,13 +6,13 @@ import sys
 import pyarrow as pa
 import pytest
 
-from study.ledger import STATUSES, TABLES
+from study.ledger import ATTEMPTS, STATUSES, TABLES, VERSION
 from study.ledger.schemas import COMMITTED, DEPENDENTS
 
 
 def test_trials_and_finals_share_their_columns_but_for_what_only_one_of_them_can_know():
     trials, finals = set(TABLES["trials"].names), set(TABLES["finals"].names)
-    assert trials - finals == {"objective", "score"}
+    assert trials - finals == {"objective", "score", "pruned_at", "audit_score"}
     assert finals - trials == {"search_budget", "selected_trial", "selection"}
 
 
@@ -22,12 +22,12 @@ def test_a_name_means_one_type_wherever_it_stands_and_every_file_says_its_versio
         for field in other:
             if field.name in TABLES[table].names:
                 assert TABLES[table].field(field.name).type == field.type
-    assert TABLES[table].metadata == {b"labelcurve.table": table.encode(), b"labelcurve.version": b"2"}
+    assert TABLES[table].metadata == {b"labelcurve.table": table.encode(), b"labelcurve.version": str(VERSION).encode()}
 
 
 def test_every_row_that_belongs_to_a_run_says_to_which():
-    assert {table for table, schema in TABLES.items() if "key" in schema.names} == {*COMMITTED, *DEPENDENTS}
-    assert {table for table, schema in TABLES.items() if "fingerprint" in schema.names} == set(COMMITTED)
+    assert {table for table, schema in TABLES.items() if "key" in schema.names} == {*COMMITTED, *DEPENDENTS, ATTEMPTS}
+    assert {table for table, schema in TABLES.items() if "fingerprint" in schema.names} == {*COMMITTED, ATTEMPTS}
     assert TABLES["trials"].field("started_at").type == pa.timestamp("us", tz="UTC")
     assert STATUSES == ("completed", "pruned", "failed_nan", "failed_oom", "failed_error", "timed_out")
 
