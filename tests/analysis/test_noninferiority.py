@@ -1,6 +1,7 @@
 """A claim of non-inferiority is granted by ten paired pre-training runs and an interval above the margin alone."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -9,6 +10,7 @@ import pytest
 from analysis import report
 from analysis.curves import SMALLER_IS_BETTER
 from analysis.noninferiority import Claim, examine, judged, pairs
+from study.ledger import Storage
 from trainables import metrics
 
 CLAIM = Claim("light", "heavy", 0.02)
@@ -144,7 +146,8 @@ def test_one_claim_in_forty_at_the_margin_is_granted_in_error_and_intervals_cove
 
 def rendered(study, root, claims):
     spec = {"name": "s", "claims": claims}
-    return report.render(study, root, spec=spec, planned=[], metric="auc", against="scratch").read_text()
+    page = report.render(study, Storage(root), spec=spec, planned=[], metric="auc", against="scratch")
+    return Path(page).read_text()
 
 
 def test_the_report_says_what_was_shown_and_what_was_not(study_of, tmp_path):
