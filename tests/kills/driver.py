@@ -7,6 +7,7 @@ each run that a worker begins is a line ``began LIFE PID SEED PHASE``.
 
 import os
 import sys
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -69,15 +70,21 @@ def _replace(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> 
     passed(f"{folder}-renamed")
 
 
+def _make(dealer: Dealer, studies: Mapping[str, object], **more: object) -> None:
+    _made(dealer, studies, **more)
+    dealer.group = next(iter(studies))
+
+
 def _deal(dealer: Dealer):
     trial = _dealt(dealer)
     if trial is not None and _diary is not None:
-        note(_diary, f"dealt {next(iter(dealer.studies))} {trial.cell} {trial.index}")
+        note(_diary, f"dealt {dealer.group} {trial.cell} {trial.index}")
         passed("trial-dealt")
     return trial
 
 
 _rename, os.replace = os.replace, _replace
+_made, Dealer.__init__ = Dealer.__init__, _make
 _dealt, Dealer.deal = Dealer.deal, _deal
 assert segments.limit
 segments.limit = lambda table: ROWS_A_FILE.get(table, 1000)
