@@ -6,6 +6,7 @@ import signal
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -59,7 +60,8 @@ def test_a_study_that_is_not_the_undisturbed_one_is_told_apart(runs, tmp_path):
     path = place.root / "trials" / "000000.parquet"
     rows = pq.read_table(path)
     epochs = rows.column_names.index("epochs")
-    other = rows.set_column(epochs, rows.schema.field(epochs), [[3] + rows["epochs"].to_pylist()[1:]])
+    changed = pa.array([3] + rows["epochs"].to_pylist()[1:], pa.int32())
+    other = rows.set_column(epochs, rows.schema.field(epochs), changed)
     pq.write_table(other, path, write_page_checksum=True)
     assert at_end(place, whole) == ["trials are not those of the undisturbed study"]
     group, cell = next(line.split()[1:3] for line in whole.diary if line.startswith("dealt"))
