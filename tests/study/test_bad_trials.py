@@ -84,7 +84,7 @@ def make_run_job(faults: dict, mended: str):
             result = None
             if epoch == 2:
                 result = {"epochs": 2, "images": 2, "seconds": 0.1, "device_seconds": 0.1, "scores": []}
-                if job["test"]:
+                if job["tests"]:
                     result["scores"] = [["test", "image", "auc", score]]
             curves = [["val", "auc", score]]
             yield {"epoch": epoch, "step": epoch, "images": epoch, "score": score, "curves": curves, "result": result}
@@ -92,7 +92,7 @@ def make_run_job(faults: dict, mended: str):
     return run_job
 
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
