@@ -56,7 +56,7 @@ def run(tmp_path, ray_cluster, monkeypatch):
 
     monkeypatch.setattr("study.run.session", joined)
     monkeypatch.setattr("study.encoders.pretrain", pretrain)
-    monkeypatch.setattr("study.run.write_report", lambda root, **_: root / "report.html")
+    monkeypatch.setattr("study.run.write_report", lambda root, **_: root.full("report.html"))
 
     def run(of) -> Path:
         run_study(of, tmp_path / "results", run_job=job.run_job)

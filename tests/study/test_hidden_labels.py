@@ -1,6 +1,7 @@
 """No trial can read a test label, and what final runs are scored on is what the ledger says."""
 
 import json
+from contextlib import contextmanager
 
 import numpy as np
 import polars as pl
@@ -8,6 +9,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from cluster.session import Resources
 from study.data.pseudonyms import PseudonymKey
 from study.grid import Grid
 from study.ingest import ingest
@@ -83,11 +85,19 @@ def make_run_job():
     return run_job
 
 
-def run(folder, address, **how):
+@contextmanager
+def joined(address, *, say):
+    """The Ray that is there already."""
+    yield Resources(cpus=2, gpus=0, nodes=1)
+
+
+def run(folder, **how):
     key = folder / "key"
     study = read_study(str(write_study(folder, **how)))
     key.write_text("a key for tests only")
-    run_study(study, folder / "results", address=address, key_file=key, run_job=make_run_job())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("study.run.session", joined)
+        run_study(study, folder / "results", key_file=key, run_job=make_run_job())
     return {
         table: frame(str(folder / "results" / "hidden"), table) for table in ("trials", "finals", "scores", "curves")
     } | {"predictions": frame(str(folder / "results" / "hidden"), "predictions")}
@@ -96,10 +106,7 @@ def run(folder, address, **how):
 @pytest.fixture(scope="module")
 def both(tmp_path_factory, ray_cluster):
     """The tables of a study, and of one whose test labels are all turned round."""
-    return [
-        run(tmp_path_factory.mktemp(name), ray_cluster, turn_test_labels=name == "turned")
-        for name in ("as-is", "turned")
-    ]
+    return [run(tmp_path_factory.mktemp(name), turn_test_labels=name == "turned") for name in ("as-is", "turned")]
 
 
 def test_test_labels_change_no_search_row_but_its_times(both):
