@@ -11,6 +11,8 @@ from study.plan import Cell, Plan
 from study.spec import Study
 from trainables import adaptations
 
+POLL_SECONDS = 0.5
+
 Features = dict[tuple[str, str], dict]
 """(encoder name, task) -> ``{"uri", "digest"}`` of an array (images, dimensions)."""
 
@@ -48,12 +50,26 @@ def make_features(
         say(f"features of {len(missing)} pairs of encoder and task")
         slot = study.resources.trial
         remote = ray.remote(num_cpus=slot.cpus, num_gpus=slot.gpus, max_retries=2)(write_features)
-        written = ray.get([remote.remote(jobs[pair], storage.full(f"{names[pair]}.npy")) for pair in missing])
+        written = _ended([remote.remote(jobs[pair], storage.full(f"{names[pair]}.npy")) for pair in missing])
         for pair, ref in zip(missing, written, strict=True):
             about = {"digest": ref["digest"], "of": _content(jobs[pair])}
             storage.write_atomic(f"{names[pair]}.json", json.dumps(about, indent=1).encode())
         failpoint("features-written")
     return {pair: _ref(storage, name) for pair, name in names.items()}
+
+
+def _ended(references: list) -> list[dict]:
+    """The results of Ray tasks. A signal ends the wait between two looks: inside Ray its exit code would become 1."""
+    import ray
+
+    from study.search.signals import HeldSignals
+
+    with HeldSignals() as signals:
+        waiting = references
+        while waiting:
+            signals.check()
+            _, waiting = ray.wait(waiting, num_returns=len(waiting), timeout=POLL_SECONDS)
+    return ray.get(references)
 
 
 def _job(study: Study, task: FrozenTask, encoder: dict) -> dict:

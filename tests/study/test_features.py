@@ -1,9 +1,15 @@
 """Features of an encoder are computed once for all runs that see it frozen."""
 
+import os
+import signal
+import threading
+import time
 from types import SimpleNamespace
 
 import pytest
+import ray
 
+from study import features
 from study.features import shares_features
 from study.reading import read_study
 
@@ -27,3 +33,19 @@ def test_what_sees_a_frozen_encoder_shares_its_features(adaptation, asked, initi
     study = read_study("quickstart", [f"adaptations={{{adaptation}: {{{SIZES}{asked}}}}}"])
     cell = SimpleNamespace(factors={"adaptation": adaptation, "initialisation": initialisation})
     assert shares_features(study, cell) == shared
+
+
+def test_a_signal_ends_the_wait_for_features_with_its_own_exit_code(ray_cluster):
+    def leave(number, frame):
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    endless = ray.remote(num_cpus=0)(lambda: time.sleep(60)).remote()
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    try:
+        with pytest.raises(SystemExit) as ended:
+            features._ended([endless])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        ray.cancel(endless, force=True)
+    assert ended.value.code == 143
