@@ -16,6 +16,8 @@ RECIPE = (
 )
 """What of an encoder's recipe the loop is told as it is; of the two budgets a recipe has one."""
 WORKER_FAILURES = 3
+SNAPSHOT = "checkpoint_manager_snapshot.json"
+"""Ray Train's list of a run's checkpoints."""
 
 
 def _kept_in(storage: str) -> dict[str, Any]:
@@ -66,6 +68,7 @@ def pretrain(
 
     config = {key: recipe[key] for key in RECIPE if key in recipe}
     config |= {"start": start, "sources": sources, "threads": slot.cpus}
+    config |= {"resume": torn(Path(storage) / name)}
     config |= {"probes": asked.probes, "probe_tasks": probe_tasks}
     config |= {"checkpoint_every": asked.checkpoint_every, "log_every": asked.log_every}
     per_worker: dict[str, float] = {"CPU": slot.cpus} | ({"GPU": slot.gpus} if slot.gpus else {})
@@ -108,3 +111,28 @@ def pretrain(
     if last.get("warning"):
         tell(f"warning: {last['warning']}")
     return history
+
+
+def torn(run: Path) -> str | None:
+    """The newest whole checkpoint of a run whose list of checkpoints is half written, to go on from; else None.
+
+    Ray writes that list in place, so a kill can leave a part of it, and refuses ever to go on from that. It is removed.
+    """
+    import torch
+
+    from trainables.pretrain_run import STATE
+
+    try:
+        json.loads((run / SNAPSHOT).read_bytes())
+        return None
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        (run / SNAPSHOT).unlink()
+    for state in sorted(run.glob(f"checkpoint_*/{STATE}"), reverse=True):
+        try:
+            torch.load(state, map_location="cpu", weights_only=True)
+        except Exception:  # what is no whole file fails in torch in almost any way
+            continue
+        return str(state.parent)
+    return None

@@ -27,9 +27,9 @@ def loop(config: dict[str, Any]) -> None:
     config: "method", "settings" (resolved), "backbone", "image_size", "window" [low, high], "sources" [{"uri",
     "digest", "rows": None for all}], "seed", "batch" (source images a step over all ranks), the budget as "images"
     (source images) or "device_seconds", "threads" (of each worker), "checkpoint_every" and "log_every" (steps).
-    Optional: "start" ({"uri", "digest"} of weights to go on from), "accumulate" (parts that a rank's batch is computed
-    in), "precision" ("auto" or "float32"), "compile", "sync_batch_norm" (over workers; true), "probes" (times) with
-    "probe_tasks" (see `trainables.watching`).
+    Optional: "start" ({"uri", "digest"} of weights to go on from), "resume" (the folder of an earlier checkpoint, where
+    Ray knows of none), "accumulate" (parts that a rank's batch is computed in), "precision" ("auto" or "float32"),
+    "compile", "sync_batch_norm" (over workers; true), "probes" (times) with "probe_tasks" (see `trainables.watching`).
 
     The last report's checkpoint holds encoder.safetensors under timm's names and history.json, a list of rows: see
     `Run.log`.
@@ -45,7 +45,7 @@ def loop(config: dict[str, Any]) -> None:
                 shutil.rmtree(earlier, ignore_errors=True)
             reported[:] = [folder]
 
-    with start.as_directory() if start else nullcontext() as folder:
+    with start.as_directory() if start else nullcontext(config.get("resume")) as folder:
         state = torch.load(Path(folder) / STATE, map_location="cpu", weights_only=True) if folder else None
     train(
         config,
