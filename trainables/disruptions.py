@@ -18,7 +18,7 @@ def coarsen(images: Tensor, generator: Generator, *, factor: tuple[int, int]) ->
     for side in range(max(low, 2), high + 1):
         some = chosen == side
         if some.any():
-            small = functional.avg_pool2d(images[some], side, ceil_mode=True, count_include_pad=False)
+            small = functional.avg_pool2d(images[some], side, ceil_mode=True)
             large = functional.interpolate(small, scale_factor=side, mode="bilinear", align_corners=False)
             result[some] = large[..., : images.shape[-2], : images.shape[-1]]  # squares may reach beyond the image
     return result
