@@ -13,10 +13,10 @@ from ray.exceptions import RayError
 from study.ended import EndedRun
 from study.search.dealer import finite
 from study.search.limits import Limits, no_report
+from study.search.losses import Losses
 from study.search.signals import HeldSignals
 from study.search.worker import RunJob, describe, records, status_of
 
-CRASH_RETRIES = 1
 POLL_SECONDS = 0.5
 
 
@@ -37,12 +37,12 @@ class FinalDone(EndedRun):
 
 @dataclass
 class Running:
-    """A final run on its way: how many times its worker has died before, and what it has reported since when."""
+    """A final run on its way: the workers that it has lost, and what it has reported since when."""
 
     job: FinalJob
-    attempt: int
     alone: bool
     started_at: datetime
+    losses: Losses = field(default_factory=Losses)
     rows: list[dict[str, Any]] = field(default_factory=list)
     heard: float | None = None
     """When its worker last gave a sign, on the monotonic clock; None while it waits for one."""
@@ -60,19 +60,19 @@ def run_finals(
 ) -> None:
     """Run all jobs, at most ``slots`` at a time on ``cpus`` and ``gpus`` each, and commit each as it ends.
 
-    A failing run becomes a failed row and harms no other; one whose worker died is run once more. ``commit`` is called
-    in this process; what it raises stops what is running and is raised here. SIGINT and SIGTERM end this between two
-    commits and are then handed on to the handlers that were set before.
+    A failing run becomes a failed row and harms no other; one whose worker died is run once more, or as often as its
+    nodes go. ``commit`` is called in this process; what it raises stops what is running and is raised here. SIGINT and
+    SIGTERM end this between two commits and are then handed on to the handlers that were set before.
     """
     task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0, num_returns="streaming")(run_final)
     code = ray.put(run_job)
-    waiting = [Running(job, attempt=1, alone=False, started_at=datetime.now(UTC)) for job in reversed(jobs)]
+    waiting = [Running(job, alone=False, started_at=datetime.now(UTC)) for job in reversed(jobs)]
     held_back: list[Running] = []
     running: dict[Any, Running] = {}
 
     def start(run: Running) -> None:
         stream = task.remote(code, run.job.job, limits.memory)
-        running[stream] = Running(run.job, run.attempt, run.alone, datetime.now(UTC))
+        running[stream] = Running(run.job, run.alone, datetime.now(UTC), run.losses)
 
     def end(stream: Any, rows: list[dict[str, Any]]) -> None:
         run = running.pop(stream)
@@ -98,11 +98,12 @@ def run_finals(
                     except StopIteration:
                         end(stream, run.rows)
                     except RayError as error:
-                        if run.attempt <= CRASH_RETRIES:
+                        why = getattr(error, "cause", None) or error
+                        if run.losses.again(why):
                             del running[stream]
-                            waiting.append(replace(run, attempt=run.attempt + 1))
+                            waiting.append(run)
                             continue
-                        line = describe(getattr(error, "cause", None) or error)
+                        line = describe(why)
                         end(stream, [*run.rows, {"failed": status_of(line), "error": line}])
                     else:
                         run.heard = time.monotonic()

@@ -9,6 +9,7 @@ from typing import Any
 import ray
 from ray import cloudpickle
 from ray.exceptions import RayTaskError
+from ray.tune import TuneError
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
@@ -47,9 +48,7 @@ class Flights:
         return {"cell": trial.cell, "settings": trial.settings, "seed": trial.seed}
 
     def added(self, trial: Trial) -> None:
-        """A trial waits for a worker; one that waits for the second time has lost its first."""
-        if trial.trial_id in self._trials:
-            self.dealer.restart(self._open[trial.trial_id])
+        """A trial waits for a worker."""
         self._trials[trial.trial_id] = trial
 
     def reported(self, trial: Trial, began: float, record: dict[str, Any]) -> bool:
@@ -64,13 +63,16 @@ class Flights:
         return ended
 
     def sweep(self) -> None:
-        """End the trials that Tune has given up: their workers died for the last time."""
+        """Deal the trials again whose workers died, and end those that have lost too many."""
         for trial_id, open_trial in list(self._open.items()):
             trial = self._trials.get(trial_id)
             if trial is not None and trial.status == Trial.ERROR:
                 error = last_error(trial)
-                with self._ours():
-                    self.dealer.end(open_trial, status_of(error), error=error)
+                if open_trial.losses.again(error):
+                    self.dealer.again(open_trial)
+                else:
+                    with self._ours():
+                        self.dealer.end(open_trial, status_of(describe(error)), error=describe(error))
                 self._forget(trial_id)
 
     def end_silent(self) -> None:
@@ -83,7 +85,6 @@ class Flights:
             if trial is None or trial.status != Trial.RUNNING:
                 self._heard.pop(trial_id, None)  # it waits for a worker
             elif now - self._heard.setdefault(trial_id, now) > self._timeout:
-                trial.max_failures = 0  # or Tune would run it again
                 kill_worker(trial)
                 with self._ours():
                     self.dealer.end(open_trial, "timed_out", error=no_report(self._timeout))
@@ -116,12 +117,12 @@ def kill_worker(trial: Trial) -> None:
         ray.kill(trial.temporary_state.ray_actor)
 
 
-def last_error(trial: Trial) -> str:
-    """Why Tune gave a trial up, as one line."""
+def last_error(trial: Trial) -> BaseException:
+    """Why Tune gave a trial up."""
     if trial.pickled_error_file is None:
-        return "TuneError: the worker could not be used again"
+        return TuneError("the worker could not be used again")
     error = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
-    return describe(error.cause if isinstance(error, RayTaskError) and error.cause is not None else error)
+    return error.cause if isinstance(error, RayTaskError) and error.cause is not None else error
 
 
 class Proposals(Searcher):

@@ -1,6 +1,6 @@
 """Who is next, and what becomes of it: trials dealt evenly over the cells, and committed when they end.
 
-Knows nothing of Ray, so that the order in which things end can be played through in a test.
+Starts nothing itself, so that the order in which things end can be played through in a test.
 """
 
 import math
@@ -11,6 +11,7 @@ from typing import Any
 
 from study.ended import EndedRun
 from study.search.cells import CellStudy, Past
+from study.search.losses import Losses
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class OpenTrial:
     epochs: int = 0
     images: int = 0
     pruned_at: int | None = None
+    losses: Losses = field(default_factory=Losses)
     alone: bool = False
     """Whether it has run out of memory once and now runs with nothing beside it."""
 
@@ -95,12 +97,13 @@ class Dealer:
         self._audited = audited
         self._oom_alone = oom_alone
         self._running: list[OpenTrial] = []
+        self._lost: list[OpenTrial] = []
         self._held_back: list[OpenTrial] = []
 
     @property
     def left(self) -> int:
-        """Trials that are still to be started, or to be started again alone."""
-        return self._left + len(self._held_back)
+        """Trials that are still to be started, or to be started again."""
+        return self._left + len(self._lost) + len(self._held_back)
 
     def deal(self) -> OpenTrial | None:
         """Start the next trial, or None while everything that may start is running."""
@@ -108,6 +111,8 @@ class Dealer:
             return None if self._running else self._run(self._held_back.pop(0))
         if len(self._running) >= self._slots:
             return None
+        if self._lost:
+            return self._run(self._lost.pop(0))
         if not self._levels:
             return None
         level = self._levels[min(self._levels)]
@@ -120,8 +125,14 @@ class Dealer:
                 return self._run(OpenTrial(cell, study, index, settings, seed, datetime.now(UTC)))
         return None
 
-    def restart(self, trial: OpenTrial) -> None:
-        """Forget what a trial reported before its worker died: it runs again from its beginning."""
+    def again(self, trial: OpenTrial) -> None:
+        """Deal a trial once more whose worker is gone; it runs from its beginning."""
+        self._running.remove(trial)
+        self._restart(trial)
+        self._lost.append(trial)
+
+    def _restart(self, trial: OpenTrial) -> None:
+        """Forget what a trial has reported."""
         trial.study.restart(trial.index)
         trial.curves, trial.reports, trial.epochs, trial.images, trial.pruned_at = [], [], 0, 0, None
 
@@ -165,7 +176,7 @@ class Dealer:
         """
         self._running.remove(trial)
         if status == "failed_oom" and self._oom_alone and not trial.alone:
-            self.restart(trial)
+            self._restart(trial)
             trial.alone = True
             self._held_back.append(trial)
             return

@@ -24,7 +24,6 @@ from study.search.samplers import Search
 from study.search.signals import HeldSignals
 from study.search.worker import RunJob, records
 
-CRASH_RETRIES = 1
 THREAD_SECONDS = "120"
 ROUND = 1000
 """Trials that one Tuner is given. It keeps all of its trials, and memory and the time a trial would grow with them."""
@@ -53,8 +52,8 @@ def search(
     A trial is pruned where its cell allows it, by its scores since the epoch that ``release`` gives for its settings;
     the pruned trials that ``audited`` picks, by cell and index, are finished all the same. ``commit`` is called in this
     process once for each trial, at its end; what it raises ends the search and is raised here. Whatever fails in a
-    trial is the trial's status, and a trial whose worker died is run once more. The same trials come out whatever ends
-    first and wherever an earlier search was cut off.
+    trial is the trial's status; one whose worker died is run once more, or as often as its nodes go. The same trials
+    come out whatever ends first and wherever an earlier search was cut off.
 
     ``run_job`` yields a record an epoch, the last with a ``result``. Tune's own files lie in ``folder/tune`` and are
     gone afterwards. SIGINT and SIGTERM end the search between two commits and are then handed on to the handlers that
@@ -104,7 +103,6 @@ def play(flights: Flights, signals: HeldSignals, trainable: Any, files: Path) ->
             name="search",
             storage_path=str(files),
             verbose=0,
-            failure_config=tune.FailureConfig(max_failures=CRASH_RETRIES),
         ),
     )
     try:

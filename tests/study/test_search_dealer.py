@@ -6,9 +6,12 @@ import random
 from pathlib import Path
 
 import pytest
+from ray.core.generated.common_pb2 import ActorDiedErrorContext
+from ray.exceptions import ActorDiedError, NodeDiedError
 
 from study.search import CellStudy, Pruning, Search
 from study.search.dealer import Dealer
+from study.search.losses import Losses
 from study.search.worker import records, status_of
 
 spec = importlib.util.spec_from_file_location("quick_search", Path(__file__).with_name("quick_search.py"))
@@ -181,7 +184,8 @@ def test_trial_that_runs_again_keeps_its_settings_and_forgets_its_reports():
     trial = dealer.deal()
     job = {"settings": trial.settings, "seed": trial.seed}
     dealer.take(trial, next(records(quick.run_job, job)))
-    dealer.restart(trial)
+    dealer.again(trial)
+    assert dealer.left == 2 and dealer.deal() is trial
     assert [dealer.take(trial, record) for record in records(quick.run_job, job)] == [False] * 4 + [True]
     assert [epoch for epoch, _ in done[0].reports] == [1, 2, 3, 4, 5]
     assert len(done[0].curves) == 10
@@ -197,6 +201,16 @@ def test_impossible_space_is_refused():
 def test_worker_killed_for_memory_is_told_from_other_deaths():
     assert status_of("ActorDiedError: Task was killed due to the node running low on memory.") == "failed_oom"
     assert status_of("ActorDiedError: The actor died unexpectedly before finishing this task.") == "failed_error"
+
+
+def test_node_that_goes_does_not_count_as_a_crash():
+    lost = ActorDiedError(ActorDiedErrorContext(actor_id=b"0" * 16, error_message="because its node has died."))
+    crash = ActorDiedError(ActorDiedErrorContext(actor_id=b"0" * 16, error_message="worker exit type: SYSTEM_ERROR"))
+    losses = Losses()
+    assert losses.again(crash) and losses.again(lost) and losses.again(NodeDiedError("gone"))
+    assert not losses.again(crash)
+    poison = Losses()
+    assert [poison.again(lost) for _ in range(11)] == [True] * 10 + [False]
 
 
 CONDITIONAL = {
