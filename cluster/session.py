@@ -71,18 +71,21 @@ def _private_ray(cpus: int | None) -> Iterator[None]:
     # Ray guards even a private cluster with a token and would keep it in the user's home; ours lives in this process.
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     with _own_folder() as folder, _on_loopback():
-        try:
-            ray.init(
-                address="local",
-                num_cpus=cpus,
-                include_dashboard=False,
-                runtime_env={"worker_process_setup_hook": WORKER_SETUP},
-                _temp_dir=str(folder),
-                **_silent(),
-            )
-        except Exception as error:
-            ray.shutdown()
-            raise ClusterUnavailable(f"Ray did not start on this machine: {_first_line(error)}") from error
+        for last in (False, True):  # on a busy machine Ray may give up a start after half a minute
+            try:
+                ray.init(
+                    address="local",
+                    num_cpus=cpus,
+                    include_dashboard=False,
+                    runtime_env={"worker_process_setup_hook": WORKER_SETUP},
+                    _temp_dir=str(folder),
+                    **_silent(),
+                )
+                break
+            except Exception as error:
+                ray.shutdown()
+                if last:
+                    raise ClusterUnavailable(f"Ray did not start on this machine: {_first_line(error)}") from error
         try:
             yield
         finally:

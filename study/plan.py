@@ -118,7 +118,7 @@ def make_plan(study: Study, tasks: Mapping[str, SplitTask]) -> Plan:
                         Cell(identity, encoder | factors, subset, selection, trials, adaptation.finals)
                         for encoder in encoders
                     ]
-    return Plan(identity, _with_starts(study, list(compared)), cells, left_out)
+    return Plan(identity, _with_starts(study, list(compared)), cells, [*dict.fromkeys(left_out)])
 
 
 def _drawings(study: Study, task: SplitTask) -> list[Drawing]:

@@ -1,7 +1,7 @@
 """A plan, in lines for a terminal."""
 
 from study.plan import Cell, Plan
-from study.spec import Study
+from study.spec import Adaptation, Study
 from trainables import adaptations
 
 
@@ -17,14 +17,13 @@ def plan_lines(study: Study, plan: Plan) -> list[str]:
         cells = plan.of(name)
         trials, finals = sum(cell.trials for cell in cells), sum(cell.finals for cell in cells)
         unsearched = sum(not cell.searched for cell in cells)
-        length = "" if adaptations.get(name).on_features else f", {adaptation.epochs} epochs each"
-        lines.append(f"  {name}: {len(cells)} cells, {trials} trials, {finals} final runs{length}")
+        lines.append(f"  {name}: {len(cells)} cells, {trials} trials, {finals} final runs{_length(name, adaptation)}")
         fewest = f"fewer than {study.selection.min_val_patients} validation patients of a class"
         if unsearched:
-            lines.append(f"    {unsearched} cells with default settings ({fewest})")
+            lines.append(f"    cells with default settings ({fewest}): {unsearched}")
         crossed = sum(cell.selection == "cv" and "validation" not in cell.factors for cell in cells)
         if crossed:
-            lines.append(f"    {crossed} cells judged by cross-validation inside their labels ({fewest})")
+            lines.append(f"    cells judged by cross-validation inside their labels ({fewest}): {crossed}")
         sizes = dict.fromkeys(
             (_where(cell), cell.subset.n_labels, cell.subset.n_patients) for cell in cells if cell.factors["draw"] == 0
         )
@@ -37,6 +36,17 @@ def plan_lines(study: Study, plan: Plan) -> list[str]:
         f"{sum(c.trials for c in cells)} trials, {sum(c.finals for c in cells)} final runs"
     )
     return lines
+
+
+def _length(name: str, adaptation: Adaptation) -> str:
+    """How long a run is, at each level of that factor; a probe on features takes no epochs."""
+    if adaptations.get(name).on_features:
+        return ""
+    lengths = [
+        f"{adaptation.epochs} epochs" if length == "epochs" else f"{length.updates} updates"
+        for length in adaptation.length
+    ]
+    return f", {' or '.join(lengths)} each"
 
 
 def _where(cell: Cell) -> str:
