@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.kills import moments, nodes, others, points, studies
 from tests.kills.whole import Row, undisturbed
 
-CASES = ("points", "features", "chained", "alone", "signals", "workers", "nodes", "rivals")
+CASES = ("points", "features", "chained", "alone", "signals", "workers", "nodes", "rivals", "disks")
 WORKERS = 6
 
 
@@ -55,6 +55,8 @@ def all_cases(options: argparse.Namespace, folder: Path, cluster: nodes.Nodes | 
         yield from others.nodes(whole, cluster, seed)
     if "rivals" in options.only:
         yield from others.rivals(whole)
+    if "disks" in options.only:
+        yield from others.disks(whole, seed)
 
 
 def table(rows: Iterator[Row]) -> int:

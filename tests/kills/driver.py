@@ -15,6 +15,7 @@ from study import failpoints
 
 _kill = failpoints.failpoint
 _diary: str | None = None
+_files_left, _disk_error = float("inf"), 0
 
 
 def passed(name: str) -> None:
@@ -44,10 +45,24 @@ ROWS_A_FILE = {"trials": 5, "finals": 5, "curves": 30, "scores": 5, "predictions
 
 
 def drive(
-    study: str, results: str, *, diary: str, log: str, life: str, address: str | None, nap: float, environment: dict
+    study: str,
+    results: str,
+    *,
+    diary: str,
+    log: str,
+    life: str,
+    address: str | None,
+    nap: float,
+    environment: dict,
+    disk: tuple[int, int] | None,
 ) -> int:
-    """``labelcurve run STUDY --results RESULTS`` in this process, both outputs in ``log``; its exit code."""
-    global _diary
+    """``labelcurve run STUDY --results RESULTS`` in this process, both outputs in ``log``; its exit code.
+
+    ``disk``: an error number, and how many files are still given their names before each one meets it.
+    """
+    global _diary, _files_left, _disk_error
+    if disk is not None:
+        _disk_error, _files_left = disk
     handle = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     os.dup2(handle, 1)
     os.dup2(handle, 2)
@@ -60,12 +75,16 @@ def drive(
 
 def _replace(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
     """``os.replace`` between two named places; a new file beside an older one of its table seals that."""
+    global _files_left
     path = Path(target)
     folder = path.parent.name
     if folder not in FOLDERS:
         return _rename(source, target)
     seals = folder in TABLES and int(path.stem) > 0 and not path.exists()
     passed(f"{folder}-{'sealed' if seals else 'written'}")
+    _files_left -= 1
+    if _files_left < 0:
+        raise OSError(_disk_error, os.strerror(_disk_error), str(target))
     _rename(source, target)
     passed(f"{folder}-renamed")
 

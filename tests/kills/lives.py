@@ -57,9 +57,12 @@ class Began(NamedTuple):
 
 
 class Life:
-    """One process of the driver, begun at once; with ``failpoint`` it ends itself by SIGKILL there."""
+    """One process of the driver, begun at once; with ``failpoint`` it ends itself by SIGKILL there.
 
-    def __init__(self, place: Place, failpoint: str = "") -> None:
+    ``disk``: an error number, and after how many files the disk answers with it.
+    """
+
+    def __init__(self, place: Place, failpoint: str = "", disk: tuple[int, int] | None = None) -> None:
         place.folder.mkdir(parents=True, exist_ok=True)
         self.place, self._before, self.mark = place, len(place.diary), secrets.token_hex(8)
         environment = {
@@ -78,6 +81,7 @@ class Life:
                 "address": place.address,
                 "nap": place.nap,
                 "environment": environment,
+                "disk": disk,
             },
         )
         self.process.start()

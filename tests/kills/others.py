@@ -1,5 +1,6 @@
-"""Kills of what is not the driver, and what else happens to drivers: signals, pauses, rivals."""
+"""Kills of what is not the driver, and what else happens to drivers: signals, pauses, rivals, disks."""
 
+import errno
 import os
 import random
 import signal
@@ -11,7 +12,7 @@ from tests.kills.whole import Row, Whole, died, finished, resumed, still_there, 
 
 PAUSE_SECONDS = 8.0
 NAP = 0.2
-LOCK_HELD = 5
+LOCK_HELD = SURROUNDINGS_FAILED = 5
 
 
 def signals(whole: Whole, seed: int) -> Iterator[Row]:
@@ -24,6 +25,20 @@ def signals(whole: Whole, seed: int) -> Iterator[Row]:
             life.process.join(chance.uniform(0, 0.1))
             life.send(number)
             yield Row(f"{number.name} after {mark}", 1, False, died(life, whole, 128 + number))
+    yield resumed(place, whole)
+
+
+def disks(whole: Whole, seed: int) -> Iterator[Row]:
+    """A disk that is full, read-only or broken after so many files: exit code 5, and a line that names the file."""
+    chance, place = random.Random(seed), whole.beside("disks")
+    for number in (errno.ENOSPC, errno.EROFS, errno.EIO) * 3:
+        files = chance.randint(0, sum(point.endswith("-renamed") for point in whole.points) // 6)
+        life = Life(place, disk=(number, files))
+        faults = died(life, whole, SURROUNDINGS_FAILED)
+        said = place.log.splitlines()[-1]
+        if os.strerror(number) not in said or str(place.folder / "results") not in said:
+            faults.append(f"the file is not named: {said}")
+        yield Row(f"{errno.errorcode[number]} after {files} files", 0, False, faults)
     yield resumed(place, whole)
 
 
