@@ -18,6 +18,8 @@ from typing import Any, NoReturn
 
 WORKER_SETUP = "labelcurve.pin_packages"
 CONNECT_SECONDS = 10.0
+IDLE_WORKERS = 2
+"""For each core. A worker takes seconds to import what it needs; Ray would end the idle ones while a search runs."""
 
 # Read by Ray in the driver and handed down to the processes that it starts. What the user has set stays.
 QUIET = {
@@ -79,6 +81,7 @@ def _private_ray(cpus: int | None) -> Iterator[None]:
                     include_dashboard=False,
                     runtime_env={"worker_process_setup_hook": WORKER_SETUP},
                     _temp_dir=str(folder),
+                    _system_config={"num_workers_soft_limit": IDLE_WORKERS * (cpus or os.cpu_count() or 1)},
                     **_silent(),
                 )
                 break

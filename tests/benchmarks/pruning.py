@@ -1,8 +1,8 @@
 """What pruning saves in device seconds, and what it costs in score: the same searches with it and without.
 
-    python -m tests.benchmarks.pruning [--trials 30] [--rounds 3] [--labels 64] [--epochs 10]
+    python -m tests.benchmarks.pruning [--trials 30] [--rounds 3] [--labels 32] [--epochs 12]
 
-Each round is a study with a seed of its own: a phantom's finding at 32 px, 64 labelled images, ResNet-18 from random
+Each round is a study with a seed of its own: a phantom's finding at 32 px, 32 labelled images, ResNet-18 from random
 weights, two draws, thus two cells, which share two cores. It runs by the real driver once with pruning as it is by
 default, its audit included, and once without; which goes first turns from round to round. The first settings of both
 are the same, then each search goes its own way by what it has seen. Device seconds are those of the trials' rows.
@@ -75,7 +75,7 @@ def cells(trials: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, default in {"trials": 30, "rounds": 3, "labels": 64, "epochs": 10}.items():
+    for name, default in {"trials": 30, "rounds": 3, "labels": 32, "epochs": 12}.items():
         parser.add_argument(f"--{name}", type=int, default=default)
     asked = parser.parse_args()
     pairs, audits = [], []
