@@ -60,9 +60,7 @@ class CellStudy:
         self._pruner = pruning.pruner()
         self._open: dict[int, dict[str, Any]] = {}
         self._reports: dict[int, list[tuple[int, float]]] = {}
-        self._told = 0
-        self._asked: list[optuna.Trial] = []
-        self._forget()
+        self.rest()
 
     @property
     def started(self) -> int:
@@ -100,7 +98,19 @@ class CellStudy:
         del self._open[index], self._reports[index]
         self.past[index] = trial
         if len(self.past) == self.budget:
-            self._forget()  # thousands of cells that are through shall hold no memory
+            self.rest()
+
+    def rest(self) -> None:
+        """Drop all that can be made again from the trials: thousands of cells shall not hold a study each."""
+        self._held: optuna.Study | None = None
+        self._told = 0
+        self._asked: list[optuna.Trial] = []
+
+    @property
+    def _study(self) -> optuna.Study:
+        if self._held is None:
+            self._held = optuna.create_study(direction="maximize")
+        return self._held
 
     def _next(self) -> int:
         return next(i for i in range(self.budget) if i not in self.past and i not in self._open)
@@ -122,7 +132,7 @@ class CellStudy:
     def _advance(self, first: int) -> None:
         """Let the study hold the outcomes of all trials before this first one of a generation, and of no other."""
         if self._told > first:
-            self._forget()
+            self.rest()
         while self._told < first:
             generation = range(self._told, self._told + self._search.generation)
             if self._asked or self._search.remembers:
@@ -135,10 +145,6 @@ class CellStudy:
                     self._study.add_trial(self._ended(self.past[index]))
             self._asked = []
             self._told += self._search.generation
-
-    def _forget(self) -> None:
-        self._study = optuna.create_study(direction="maximize")
-        self._told, self._asked = 0, []
 
     def _asks(self, index: int) -> optuna.Trial:
         self._study.sampler = self._search.made(self._seed_of(index))

@@ -13,6 +13,9 @@ from study.ended import EndedRun
 from study.search.cells import CellStudy, Past
 from study.search.losses import Losses
 
+AWAKE = 1000
+"""Cells whose Optuna study is kept; that of any other is built again from its trials when its turn comes."""
+
 
 @dataclass(frozen=True)
 class SearchCell:
@@ -97,6 +100,7 @@ class Dealer:
         self._audited = audited
         self._oom_alone = oom_alone
         self._running: list[OpenTrial] = []
+        self._awake: dict[str, CellStudy] = {}
         self._lost: list[OpenTrial] = []
         self._held_back: list[OpenTrial] = []
 
@@ -119,6 +123,7 @@ class Dealer:
         for cell, study in level.items():  # of those in front that are not ready, each has a running trial
             if study.ready:
                 index, settings, seed = study.propose()
+                self._keep_awake(cell, study)
                 self._left -= 1
                 del level[cell]
                 self._place(cell, study)
@@ -201,6 +206,13 @@ class Dealer:
         )
         self._commit(done)
         trial.study.end(trial.index, Past(trial.settings, done.status, done.score, trial.reports))
+
+    def _keep_awake(self, cell: str, study: CellStudy) -> None:
+        """Let the cell rest that was dealt from the longest ago, when there are too many."""
+        self._awake.pop(cell, None)
+        self._awake[cell] = study
+        if len(self._awake) > AWAKE:
+            self._awake.pop(next(iter(self._awake))).rest()
 
     def _place(self, cell: str, study: CellStudy) -> None:
         """Put a cell among those that have started as many trials, unless its budget is spent."""

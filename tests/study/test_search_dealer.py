@@ -9,7 +9,7 @@ import pytest
 from ray.core.generated.common_pb2 import ActorDiedErrorContext
 from ray.exceptions import ActorDiedError, NodeDiedError
 
-from study.search import CellStudy, Pruning, Search
+from study.search import CellStudy, Pruning, Search, dealer
 from study.search.dealer import Dealer
 from study.search.losses import Losses
 from study.search.worker import records, status_of
@@ -166,6 +166,15 @@ def test_search_with_failures_goes_on_from_its_history():
     cut_off = play(CELLS, chance=1, faults=faults, cut=9)
     resumed = play(CELLS, chance=3, faults=faults, history=cut_off)
     assert by_position(resumed) == by_position(play(CELLS, chance=2, faults=faults))
+
+
+@pytest.mark.parametrize("how", [{}, {"sampler": "random"}, {"sampler": "cmaes", "generation": 3}], ids=str)
+def test_cells_that_rest_between_their_trials_go_on_as_if_they_had_not(how, monkeypatch):
+    if how.get("sampler") == "cmaes":
+        pytest.importorskip("cmaes")
+    kept = by_position(play(CELLS, chance=1, slots=4, **how))
+    monkeypatch.setattr(dealer, "AWAKE", 1)
+    assert by_position(play(CELLS, chance=1, slots=4, **how)) == kept
 
 
 def test_nothing_is_pruned_when_pruning_is_off():
