@@ -5,6 +5,7 @@ from contextlib import closing
 from typing import Any
 
 from study.search.limits import memory_cap
+from study.search.tidying import tidy
 
 Record = dict[str, Any]
 RunJob = Callable[[Record], Iterator[Record]]
@@ -30,6 +31,8 @@ def records(run_job: RunJob, job: Record, *, memory: float | None = None) -> Ite
             raise
         yield {"failed": status_of(describe(error)), "error": describe(error)}
         return
+    finally:
+        tidy()
     if not finished:
         yield {"failed": "failed_error", "error": NO_RESULT}
 
