@@ -1,8 +1,8 @@
 """What pruning saves in device seconds, and what it costs in score: the same searches with it and without.
 
-    python -m tests.benchmarks.pruning [--trials 30] [--rounds 3] [--labels 32] [--epochs 12]
+    python -m tests.benchmarks.pruning [--trials 30] [--rounds 3] [--labels 32] [--epochs 12] [--backbone NAME]
 
-Each round is a study with a seed of its own: a phantom's finding at 32 px, 32 labelled images, ResNet-18 from random
+Each round is a study with a seed of its own: a phantom's finding at 32 px, 32 labelled images, a ResNet-18 from random
 weights, two draws, thus two cells, which share two cores. It runs by the real driver once with pruning as it is by
 default, its audit included, and once without; which goes first turns from round to round. The first settings of both
 are the same, then each search goes its own way by what it has seen. Device seconds are those of the trials' rows.
@@ -31,6 +31,7 @@ def study(name: str, seed: int, asked: argparse.Namespace, pruned: bool) -> dict
     return {
         "name": name,
         "seed": seed,
+        "backbone": asked.backbone,
         "image_size": 32,
         "window": [-200, 300],
         "tasks": {"finding": {"phantom": {"labelled_patients": 130, "labelled_slices": 3, "size": 64, "seed": seed}}},
@@ -77,6 +78,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name, default in {"trials": 30, "rounds": 3, "labels": 32, "epochs": 12}.items():
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--backbone", default="resnet18")
     asked = parser.parse_args()
     pairs, audits = [], []
     print(f"{'round':>5} {'draw':>4} {'seconds without':>16} {'with':>6} {'ratio':>6} {'regret':>8} {'test':>8}")
