@@ -13,7 +13,7 @@ from ray.exceptions import RayError
 from study.ended import EndedRun
 from study.search.dealer import finite
 from study.search.limits import Limits, no_report
-from study.search.losses import Losses
+from study.search.losses import Losses, unwrapped
 from study.search.signals import HeldSignals
 from study.search.worker import RunJob, describe, records, status_of
 
@@ -98,7 +98,7 @@ def run_finals(
                     except StopIteration:
                         end(stream, run.rows)
                     except RayError as error:
-                        why = getattr(error, "cause", None) or error
+                        why = unwrapped(error)
                         if run.losses.again(why):
                             del running[stream]
                             waiting.append(run)

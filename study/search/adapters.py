@@ -8,7 +8,6 @@ from typing import Any
 
 import ray
 from ray import cloudpickle
-from ray.exceptions import RayTaskError
 from ray.tune import TuneError
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
@@ -16,6 +15,7 @@ from ray.tune.search import Searcher
 
 from study.search.dealer import Dealer, OpenTrial
 from study.search.limits import no_report
+from study.search.losses import unwrapped
 from study.search.signals import HeldSignals
 from study.search.worker import describe, status_of
 
@@ -121,8 +121,7 @@ def last_error(trial: Trial) -> BaseException:
     """Why Tune gave a trial up."""
     if trial.pickled_error_file is None:
         return TuneError("the worker could not be used again")
-    error = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
-    return error.cause if isinstance(error, RayTaskError) and error.cause is not None else error
+    return unwrapped(cloudpickle.loads(Path(trial.pickled_error_file).read_bytes()))
 
 
 class Proposals(Searcher):

@@ -2,7 +2,14 @@
 
 from dataclasses import dataclass
 
-from ray.exceptions import ActorDiedError, ActorUnavailableError, NodeDiedError, ObjectLostError, OwnerDiedError
+from ray.exceptions import (
+    ActorDiedError,
+    ActorUnavailableError,
+    NodeDiedError,
+    ObjectLostError,
+    OwnerDiedError,
+    RayTaskError,
+)
 
 CRASHES = 1
 NODES = 10
@@ -23,6 +30,11 @@ class Losses:
             return self.nodes <= NODES
         self.crashes += 1
         return self.crashes <= CRASHES
+
+
+def unwrapped(error: BaseException) -> BaseException:
+    """What a worker raised, where Ray wraps it."""
+    return error.cause if isinstance(error, RayTaskError) and error.cause is not None else error
 
 
 def lost_node(error: BaseException) -> bool:

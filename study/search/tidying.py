@@ -5,7 +5,7 @@ import gc
 import os
 
 GROWTH = 256 * 2**20
-"""Bytes by which a worker may have grown since it was last tidied: doing so costs a tenth of a second."""
+"""Bytes by which a worker may have grown since it was last tidied, which takes about half a second."""
 
 _tidied = 0
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.session import ClusterUnavailable, _lock, _own_folder, _polite_sigterm, session
+from cluster.session import ClusterUnavailable, _lock, _own_folder, _polite_sigterm, _private_ray, session
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -106,3 +106,25 @@ def test_the_folder_of_a_killed_driver_is_removed_by_the_next_and_that_of_a_livi
 def test_an_address_where_no_cluster_can_be_joined_is_refused_by_name(address: str) -> None:
     with pytest.raises(ClusterUnavailable, match=address), session(address, say=print):
         pass
+
+
+@pytest.mark.parametrize("failures", [1, 2])
+def test_a_private_ray_that_does_not_start_is_started_once_more(monkeypatch: pytest.MonkeyPatch, failures: int) -> None:
+    import ray
+
+    starts: list[dict] = []
+
+    def start(**options: object) -> None:
+        starts.append(options)
+        if len(starts) <= failures:
+            raise RuntimeError("The current node timed out during startup.")
+
+    monkeypatch.setattr(ray, "init", start)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    if failures == 1:
+        with _private_ray(2):
+            pass
+    else:
+        with pytest.raises(ClusterUnavailable, match="timed out during startup"), _private_ray(2):
+            pass
+    assert len(starts) == 2

@@ -12,7 +12,7 @@ from tests.kills.whole import Row, Whole, died, finished, resumed, still_there, 
 
 PAUSE_SECONDS = 8.0
 NAP = 0.2
-LOCK_HELD = SURROUNDINGS_FAILED = 5
+SURROUNDINGS_FAILED = 5
 
 
 def signals(whole: Whole, seed: int) -> Iterator[Row]:
@@ -104,7 +104,7 @@ def rivals(whole: Whole) -> Iterator[Row]:
             first.send(signal.SIGSTOP)
             first.process.join(PAUSE_SECONDS)
         second = Life(place)
-        faults = wrong_code(second.end(), LOCK_HELD) + still_there(second)
+        faults = wrong_code(second.end(), SURROUNDINGS_FAILED) + still_there(second)
         if f"process {first.process.pid} on" not in place.log.splitlines()[-1]:
             faults.append(f"the holder is not named: {place.log.splitlines()[-1]}")
         yield Row(f"a second driver beside a {state} one", 0, False, faults)

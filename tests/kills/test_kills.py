@@ -14,7 +14,7 @@ from study.ledger import frame
 from tests.kills import studies
 from tests.kills.judge import at_end, unfair
 from tests.kills.lives import Life, Place
-from tests.kills.others import LOCK_HELD, kill, next_run
+from tests.kills.others import SURROUNDINGS_FAILED, kill, next_run
 from tests.kills.whole import died, finished, undisturbed
 
 
@@ -39,7 +39,7 @@ def test_killed_between_curves_and_row_stopped_and_killed_again_a_study_equals_t
     run = next_run(second)
     assert kill(run), "the worker of a trial"
     rival = Life(place)
-    assert rival.end() == LOCK_HELD and f"process {second.process.pid} on" in place.log
+    assert rival.end() == SURROUNDINGS_FAILED and f"process {second.process.pid} on" in place.log
     second.reached(lambda lines: lines.count("passed trial-committed") > 3)
     second.send(signal.SIGTERM)
     assert died(second, whole, 128 + signal.SIGTERM) == []

@@ -11,6 +11,7 @@ from study import keys
 from study.errors import InputRefused
 from study.plan import make_plan
 from study.spec import Study
+from study.summary import plan_lines
 from tests.study.subsets.pools import samples_of
 
 
@@ -220,3 +221,16 @@ def test_each_outer_fold_has_cells_of_its_own():
 def test_an_imbalance_that_cannot_be_had_is_refused_by_its_name():
     with pytest.raises(InputRefused, match=r"adaptations\.full\.imbalance: task lung: .* cannot be thinned to 50 : 1"):
         make_plan(study(imbalance=[None, 50]), {"lung": task()})
+
+
+def test_a_plan_tells_lengths_as_they_are_asked_and_each_reason_once():
+    asked = study(
+        sizes={"share": [1.0], "count": [1000], "impossible": "leave_out"},
+        validation=["paid", "full"],
+        length=["epochs", {"updates": 12}],
+        epochs=7,
+    )
+    lines = plan_lines(asked, make_plan(asked, {"lung": task()}))
+    assert "7 epochs or 12 updates each" in lines[3]
+    left_out = [line for line in lines if "left out" in line]
+    assert left_out and len(left_out) == len(set(left_out))
