@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-import time
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +11,7 @@ import ray
 from study import features
 from study.features import shares_features
 from study.reading import read_study
+from study.search import signals  # noqa: F401  imported before the signal comes
 
 SIZES = "sizes: {share: [1]}"
 
@@ -40,11 +40,18 @@ def test_a_signal_ends_the_wait_for_features_with_its_own_exit_code(ray_cluster)
         raise SystemExit(128 + number)
 
     before = signal.signal(signal.SIGTERM, leave)
-    endless = ray.remote(num_cpus=0)(lambda: time.sleep(60)).remote()
+
+    def sleep():  # all of it in here, since workers cannot import this file
+        import time
+
+        time.sleep(20)
+
+    endless = ray.remote(num_cpus=0)(sleep).remote()
     threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
     try:
         with pytest.raises(SystemExit) as ended:
             features._ended([endless])
+        assert ray.wait([endless], timeout=0) == ([], [endless]), "it was not waited for"
     finally:
         signal.signal(signal.SIGTERM, before)
         ray.cancel(endless, force=True)

@@ -226,7 +226,7 @@ def test_an_imbalance_that_cannot_be_had_is_refused_by_its_name():
 def test_a_plan_tells_lengths_as_they_are_asked_and_each_reason_once():
     asked = study(
         sizes={"share": [1.0], "count": [1000], "impossible": "leave_out"},
-        validation=["paid", "full"],
+        label_noise=[0.0, 0.2],
         length=["epochs", {"updates": 12}],
         epochs=7,
     )
