@@ -75,7 +75,7 @@ class Drawing:
             if kind == "count" and value > draw.n_labels:
                 fewest = min(each.n_labels for each in draws)
                 raise InputRefused(f"{asked} has {draw.n_labels} labels to pay for; ask for {fewest} or fewer")
-            if kind == "shots" and value > draw.most_shots[0]:
+            if kind == "shots" and value > draw.most_shots[0] > 0:
                 most, stratum = min(each.most_shots for each in draws)
                 of = self.pool.told_stratum(stratum)
                 raise InputRefused(f"{asked} has {most} training patients {of}; ask for {most} shots or fewer")

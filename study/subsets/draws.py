@@ -97,8 +97,10 @@ class Draw:
 
     @property
     def most_shots(self) -> tuple[int, int]:
-        """(training patients, stratum) of the class that has fewest."""
+        """(training patients, stratum) of the class that has fewest of those that have any; 0 where nobody trains."""
         strata, counts = np.unique(self.strata[self.training], return_counts=True)
+        if not len(strata):
+            return 0, int(self.strata[0])
         fewest = int(counts.argmin())
         return int(counts[fewest]), int(strata[fewest])
 

@@ -158,6 +158,12 @@ def test_the_smallest_size_that_is_named_works_in_all_draws_and_one_less_does_no
         assert smallest(task_, sizes={kind: [named - 1]}, **how) == named
 
 
+@pytest.mark.parametrize("kind", ["count", "shots", "share"])
+def test_a_split_in_which_nobody_trains_is_refused(kind):
+    with pytest.raises(InputRefused, match="its split cannot be studied so"):
+        make_plan(study(sizes={kind: [1]}), {"lung": task(train=0)})
+
+
 def test_more_shots_than_a_class_has_are_refused_with_their_number():
     with pytest.raises(
         InputRefused, match="shots 21: task lung has 20 training patients of class healthy; .* 20 shots"
