@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 
-from study.narrator import Narrator
+from study.console import Console
 
 LINES = 20
 """So many lines a stage, however many runs it has, where there is no terminal to redraw."""
@@ -15,7 +15,7 @@ class Progress:
     left: how many runs each cell still has to end. done: how many had ended before.
     """
 
-    def __init__(self, say: Narrator, what: str, left: Mapping[str, int], *, done: int = 0) -> None:
+    def __init__(self, say: Console, what: str, left: Mapping[str, int], *, done: int = 0) -> None:
         self._say, self._what = say, what
         self._left = dict(left)
         self._cells_done = sum(number <= 0 for number in left.values())

@@ -7,23 +7,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from analysis.report import write_report
+from analysis.report.report import write_report
 from cluster.session import ClusterUnavailable, Resources, session
-from study.acceptance import accept, accepted, check_accepted, planned, spaces
+from study.config import Study
+from study.console import Console
+from study.data.ingest import check_sources, ingest
 from study.data.pseudonyms import PseudonymKey, find_key
-from study.encoders import Encoders
 from study.errors import InputRefused, SurroundingsFailed
+from study.execution.cell_context import CellContext, run_adaptation
 from study.failpoints import failpoint
-from study.features import make_features
-from study.grid import Grid, run_adaptation
-from study.ingest import check_sources, ingest
-from study.ledger import Ledger, LedgerError, Storage, lock
-from study.ledger.storage import TMP
-from study.models import check_models
-from study.narrator import Narrator
-from study.plan import make_plan
-from study.spec import Study
-from study.stages import failed_cells, final_stage, free_failed, search_stage
+from study.ledger import Ledger, LedgerError, lock
+from study.planning.accepted import accept, accepted, check_accepted, planned, spaces
+from study.planning.plan import make_plan
+from study.pretraining.encoder_weights import check_models
+from study.pretraining.encoders import Encoders
+from study.pretraining.features import make_features
+from study.search.stage import failed_cells, final_stage, free_failed, search_stage
+from study.storage import Storage
+from study.storage.storage import TMP
 from study.tracking import open_mirror
 
 RunJob = Callable[[dict], Iterator[dict]]
@@ -61,7 +62,7 @@ def run_study(
     there = Storage(results)
     root = there.full(study.name)
     try:
-        with _narrated(there.below(study.name)) as say:
+        with _console(there.below(study.name)) as say:
             check_accepted(root, study)
             check_sources(study)
             check_models(study, root)
@@ -91,7 +92,7 @@ def _run(
     key_file: Path | None,
     run_job: RunJob,
     retry: Collection[str],
-    say: Narrator,
+    say: Console,
 ) -> Outcome:
     ingested = ingest(study, store=store, key=_key(study, key_file, say), say=say)
     plan = make_plan(study, ingested.tasks)
@@ -110,7 +111,7 @@ def _run(
         pretraining_slots, slots = _slots(study, resources)
         encoders = Encoders(study, plan, ledger, ingested, mirror, pretraining_slots, say).make()
         features = make_features(study, plan, ingested.tasks, encoders, storage=storage, say=say)
-        grid = Grid(
+        context = CellContext(
             study=study,
             plan=plan,
             ingested=ingested,
@@ -124,13 +125,13 @@ def _run(
         )
         for adaptation in study.adaptations:
             with tempfile.TemporaryDirectory(prefix="labelcurve-") as folder:
-                search_stage(grid, adaptation, root=storage.root, folder=Path(folder))
+                search_stage(context, adaptation, root=storage.root, folder=Path(folder))
         failpoint("searched")
         for adaptation in study.adaptations:
-            final_stage(grid, adaptation)
+            final_stage(context, adaptation)
     failpoint("scored")
     storage.remove("train")
-    failed = failed_cells(grid)
+    failed = failed_cells(context)
     if failed:
         say(f"{failed} cells have no score, since every trial or final run of theirs failed")
     say("report")
@@ -138,12 +139,12 @@ def _run(
 
 
 @contextmanager
-def _narrated(storage: Storage) -> Iterator[Narrator]:
+def _console(storage: Storage) -> Iterator[Console]:
     """What says where the run is, with its log under the results; an object store gets the log when the run ends."""
     with tempfile.TemporaryDirectory(prefix="labelcurve-") as folder:
         local = storage.local_root
         log = (local / "log" if local else Path(folder)) / "run.log"
-        say = Narrator(log)
+        say = Console(log)
         try:
             yield say
         finally:

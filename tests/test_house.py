@@ -107,7 +107,9 @@ def test_a_foreign_package_imported_earlier_is_forgotten(tmp_path: Path) -> None
     assert out.split() == [str(ROOT / "study" / "__init__.py"), "False", "1"]
 
 
-@pytest.mark.parametrize("module", ["study.spec", "study.plan", "study.subsets", "study.ledger.read", "study.cli"])
+@pytest.mark.parametrize(
+    "module", ["study.config", "study.planning.plan", "study.planning.subsets", "study.ledger.read", "study.cli"]
+)
 def test_planning_and_reading_import_no_torch(module: str, tmp_path: Path) -> None:
     program = f"import sys, {module}; print(*sorted({{'torch', 'torchvision', 'timm'}} & set(sys.modules)))"
     assert python("-c", program, folder=tmp_path, path=str(ROOT)).split() == []

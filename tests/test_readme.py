@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from study.reading import check
+from study.config.load import check
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

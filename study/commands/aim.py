@@ -18,10 +18,10 @@ def add_to(commands: Any) -> None:
 
 
 def _sync(options: argparse.Namespace) -> int:
-    from study.acceptance import find_root
     from study.ledger import LedgerError
-    from study.tracking.disks import network_disk
-    from study.tracking.sync import sync
+    from study.planning.accepted import find_root
+    from study.tracking.aim_sync import sync
+    from study.tracking.network_filesystems import network_disk
 
     root = find_root(options.results)
     if options.repo is None and "://" in root:

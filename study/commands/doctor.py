@@ -18,8 +18,8 @@ def add_to(commands: Any) -> None:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from study.acceptance import find_root
-    from study.doctor import examine, mend
+    from study.maintenance.doctor import examine, mend
+    from study.planning.accepted import find_root
 
     root = find_root(options.results)
     found = mend(root, say=print) if options.set_aside else examine(root)

@@ -17,10 +17,10 @@ def add_study(command: argparse.ArgumentParser) -> None:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    from study.ingest import check_sources, preview
-    from study.plan import make_plan
-    from study.reading import read_study
-    from study.summary import plan_lines
+    from study.config.load import read_study
+    from study.data.ingest import check_sources, preview
+    from study.planning.plan import make_plan
+    from study.planning.plan_text import plan_lines
 
     study = read_study(options.study, options.set)
     check_sources(study)

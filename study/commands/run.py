@@ -32,7 +32,7 @@ def add_place(command: argparse.ArgumentParser) -> None:
 
 def run_to_its_end(options: argparse.Namespace) -> int:
     """Run a study, after setting aside what ended with one of `options.status`."""
-    from study.reading import read_study
+    from study.config.load import read_study
     from study.run import run_study
 
     study = read_study(options.study, options.set)

@@ -11,7 +11,7 @@ def add_to(commands: Any) -> None:
 
 
 def _schema(options: argparse.Namespace) -> int:
-    from study.schema import schema
+    from study.config.json_schema import schema
 
     print(json.dumps(schema(), indent=1))
     return 0

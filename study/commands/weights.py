@@ -27,7 +27,8 @@ def add_to(commands: Any) -> None:
 
 
 def _inspect(options: argparse.Namespace) -> int:
-    from trainables import backbones, weights
+    from trainables import backbones
+    from trainables.backbones import weights
 
     try:
         found = weights.read(options.file)
@@ -52,7 +53,7 @@ def _inspect(options: argparse.Namespace) -> int:
 
 
 def _convert(options: argparse.Namespace) -> int:
-    from study.models import convert_weights
+    from study.pretraining.encoder_weights import convert_weights
 
     out: Path = options.out
     if out.suffix != SUFFIX:

@@ -10,8 +10,8 @@ from typing import Any
 
 import polars as pl
 
-from study.data.labels import SPLITS, Coding, LabelRow, classes_of, read_labels, some
-from study.data.split import Patient, Shares, freeze, freeze_folds, split_hash, token_of
+from study.data.labels_csv import SPLITS, Coding, LabelRow, classes_of, read_labels, some
+from study.data.splits import Shares, SplitPatient, freeze, freeze_folds, split_hash, token_of
 from study.errors import InputRefused
 
 SAMPLES = {
@@ -130,7 +130,7 @@ def split_rows(name: str, kept: dict[str, LabelRow], coding: Coding, *, shares: 
         by_patient.setdefault(row.patient, []).append((row, digest))
     tokens = {raw: token_of([digest for _, digest in own]) for raw, own in by_patient.items()}
     patients = [
-        Patient(tokens[raw], tuple(code for row, _ in own for code in _codes(coding, row)), own[0][0].split)
+        SplitPatient(tokens[raw], tuple(code for row, _ in own for code in _codes(coding, row)), own[0][0].split)
         for raw, own in by_patient.items()
     ]
     findings, names = coding.kind == "multi", coding.classes

@@ -4,15 +4,16 @@ A reader needs `frame` (one study) or `frames` (many), who only looks on `count`
 `Ledger`. `schemas` has the columns.
 """
 
-from .check import Finding, check, set_aside
+from study.storage.storage import Storage
+
 from .commit import Ledger
-from .counting import count
+from .counts import count
 from .errors import Contradiction, Damaged, LedgerError, LockHeld, LockUnsupported, Overtaken, UnknownVersion
-from .holder import holder
 from .lock import lock
+from .lock_holder import holder
 from .read import frame, frames
 from .schemas import ATTEMPTS, DEPENDENTS, STATUSES, TABLES, VERSION
-from .storage import Storage
+from .verify import Problem, check, set_aside
 
 __all__ = [
     "ATTEMPTS",
@@ -22,7 +23,7 @@ __all__ = [
     "VERSION",
     "Contradiction",
     "Damaged",
-    "Finding",
+    "Problem",
     "Ledger",
     "LedgerError",
     "LockHeld",

@@ -8,12 +8,13 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from study.storage.storage import TMP, Storage
+
 from .errors import Contradiction, Damaged
 from .read import committed
 from .rows import Row, to_table
 from .schemas import ATTEMPTS, COMMITTED, DEPENDENTS, TABLES
 from .segments import Tail, read, read_held, write
-from .storage import TMP, Storage
 
 _CARRIES = {"trials": ("curves", "predictions"), "finals": DEPENDENTS, "pretraining": ()}
 _MAY_DIFFER = {"fingerprint", "started_at", "ended_at", "at", "seconds", "device_seconds"}

@@ -17,8 +17,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from study.storage.storage import Storage
+
 from .errors import LockHeld, Overtaken
-from .storage import Storage
 
 LEASE = "lease.json"
 SECONDS = 60.0

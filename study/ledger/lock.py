@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from study.storage.storage import Storage
+
 from .errors import LockHeld
 from .lease import leased
-from .storage import Storage
 
 LOCK = "lock"
 ATTEMPTS, PAUSE_SECONDS = 4, 0.05
@@ -46,8 +47,10 @@ def _flocked(storage: Storage) -> Iterator[None]:
     assert storage.local_root is not None
     handle = os.open(storage.local_root / LOCK, os.O_RDWR | os.O_CREAT, 0o666)  # closed in children that exec
     try:
-        if not _taken(handle):
-            raise LockHeld(f"{storage.root}: {signed(handle)} is writing to this study; wait until it ends, or stop it")
+        if not try_lock(handle):
+            raise LockHeld(
+                f"{storage.root}: {read_holder(handle)} is writing to this study; wait until it ends, or stop it"
+            )
         since = datetime.now(UTC).isoformat("T", "seconds")
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
         os.ftruncate(handle, 0)
@@ -57,7 +60,7 @@ def _flocked(storage: Storage) -> Iterator[None]:
         os.close(handle)
 
 
-def _taken(handle: int) -> bool:
+def try_lock(handle: int) -> bool:
     """Whether the lock could be had. `holder` may have it for a moment, so a few attempts are made."""
     for attempt in range(ATTEMPTS):
         try:
@@ -69,7 +72,7 @@ def _taken(handle: int) -> bool:
     return False
 
 
-def signed(handle: int) -> str:
+def read_holder(handle: int) -> str:
     """Who the open lock file says holds it."""
     try:
         holder = json.loads(os.pread(handle, 4096, 0))

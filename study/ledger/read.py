@@ -6,10 +6,11 @@ import polars as pl
 import pyarrow as pa
 from fsspec.core import url_to_fs
 
+from study.storage.storage import Storage
+
 from .errors import LedgerError
 from .schemas import COMMITTED, DEPENDENTS, TABLES
 from .segments import read, segments
-from .storage import Storage
 
 
 def frame(root: str | Path | Storage, table: str) -> pl.DataFrame:

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from study.storage.storage import Storage
+
 from .errors import Damaged, UnknownVersion
 from .lease import overtaken
 from .schemas import COMMITTED, DEPENDENTS, TABLES, VERSION
-from .storage import Storage
 
 NAME = re.compile(r"\d{6}\.parquet")
 READABLE = {str(version) for version in range(1, VERSION + 1)}

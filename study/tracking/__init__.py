@@ -4,6 +4,6 @@ Aim is no more than that because nobody maintains it, a network file system corr
 nobody for a password. So it is imported only when asked for, writes to a local folder, and no server is started.
 """
 
-from .mirror import Mirror, NullMirror, open_mirror
+from .aim_mirror import Mirror, NullMirror, open_mirror
 
 __all__ = ["Mirror", "NullMirror", "open_mirror"]

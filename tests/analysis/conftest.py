@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from analysis.frames import FACTORS, Study
+from analysis.tables import FACTORS, StudyTables
 
 LABELS = {0.125: 24, 0.25: 48, 0.5: 96, 1.0: 192}
 GAIN = {"scratch": 0.0, "moco_v2": 0.35, "spark": 0.75}
@@ -66,12 +66,12 @@ def run(factors: dict, phase: str, index: int, **more) -> dict:
     } | more  # fmt: skip
 
 
-def study_of(**tables: list[dict]) -> Study:
+def study_of(**tables: list[dict]) -> StudyTables:
     made = {}
     for name, schema in SCHEMAS.items():
         rows = [{k: row.get(k) for k in schema} for row in tables.get(name, [])]
         made[name] = pl.DataFrame(rows, schema=schema)
-    return Study(**made)
+    return StudyTables(**made)
 
 
 @pytest.fixture(scope="session")
@@ -105,7 +105,7 @@ def cells() -> list[dict]:
 
 
 @pytest.fixture(scope="session")
-def made(cells) -> Study:
+def made(cells) -> StudyTables:
     rng = np.random.default_rng(7)
     finals, trials, scores, predictions, curves, pretraining = [], [], [], [], [], []
     for factors in cells:

@@ -20,13 +20,13 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from study.data.store import StoreRef
+from study.data.slice_store import StoreRef
 from tests.benchmarks import slices
 from tests.benchmarks.peers import MoCo
 from tests.benchmarks.side_by_side import compare
 from tests.benchmarks.steps import CHANGES, ours
 from trainables import backbones
-from trainables.pretrain_run import Run
+from trainables.pretraining.run import Run
 
 BACKBONE, SIZE, BATCH, SLICES, ROUNDS = "resnet18", 96, 32, 128, 15
 

@@ -77,7 +77,7 @@ def label_of(number: int) -> int:
 
 def job(place: Path, images: dict[str, str], asked: argparse.Namespace) -> dict[str, Any]:
     """The cell: everything of a trial but adaptation, settings, seed and features."""
-    from study.models import draw_weights
+    from study.pretraining.encoder_weights import draw_weights
 
     encoder = place / "encoder.safetensors"
     draw_weights(BACKBONE, 0, encoder)
@@ -108,7 +108,8 @@ def processor_time() -> float:
 def main(asked: argparse.Namespace) -> None:
     from tests.benchmarks import slices
     from tests.benchmarks.side_by_side import compare
-    from trainables import adaptations, probe
+    from trainables import adaptations
+    from trainables.finetuning import linear_probe
 
     hu = slices.draw(asked.train + asked.val)
     with tempfile.TemporaryDirectory() as folder:
@@ -119,7 +120,7 @@ def main(asked: argparse.Namespace) -> None:
             Image.fromarray(grey).save(place / "png" / f"{number:04d}.png")
         stored = slices.store(hu, place / "slices.arrow")
         cell = job(place, {"uri": stored.uri, "digest": stored.digest}, asked)
-        cell["features"] = probe.write_features(cell, place / "features.npy")
+        cell["features"] = linear_probe.write_features(cell, place / "features.npy")
         seeds = iter(range(10**6))
 
         def ours(adaptation: str, settings: dict[str, Any]) -> None:
@@ -134,7 +135,7 @@ def main(asked: argparse.Namespace) -> None:
             "frozen, then released": ("full", {"release_epoch": half, "batch": BATCH, "augmentation": 1.0}, half),
             "linear probe": ("linear", {}, asked.epochs),
         }
-        write = {"features of an encoder, once": lambda: probe.write_features(cell, place / "again.npy")}
+        write = {"features of an encoder, once": lambda: linear_probe.write_features(cell, place / "again.npy")}
         (once,) = compare(write, rounds=asked.rounds, unit="search", clock=processor_time).values()
         for what, (adaptation, settings, released) in ways.items():
             print(f"{what}: {asked.train} + {asked.val} images, {asked.epochs} epochs", flush=True)

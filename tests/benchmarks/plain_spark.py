@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainables.methods._sparse import feature_levels
 from trainables.methods.spark import reconstruction_loss
+from trainables.methods.sparse.encoder import feature_levels
 
 
 class Shown:

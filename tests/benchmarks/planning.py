@@ -15,11 +15,11 @@ from functools import partial
 
 import polars as pl
 
-from study import keys
-from study.plan import Plan, make_plan
-from study.spec import Study
-from study.subsets import Draw, Pool, Subset
-from study.summary import plan_lines
+from study import identity
+from study.config import Study
+from study.planning.plan import Plan, make_plan
+from study.planning.plan_text import plan_lines
+from study.planning.subsets import Draw, Pool, Subset
 from tests.benchmarks.side_by_side import compare
 
 CELLS, ENCODERS, ROUNDS = 100_000, 10, 5
@@ -79,7 +79,7 @@ def one_by_one(asked: Study, tasks: dict[str, Task]) -> list[str]:
                     draw = Draw(pool, seed=0, draw=number)
                     subset = Subset(draw, draw.prefix(round(share * draw.n_labels)))
                     factors = {"task": each.name, "draw": number, "size_value": share, "encoder": encoder}
-                    made.append(keys.key({"name": "planning"}, factors | {"hash": subset.hash}, "cell", None))
+                    made.append(identity.key({"name": "planning"}, factors | {"hash": subset.hash}, "cell", None))
     return made
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import polars as pl
 import yaml
 
-from analysis.searching import pruning as audit
+from analysis.statistics.search_audit import pruning as audit
 from study.ledger import frame
 
 DRAWS = 2

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from study.data.anatomy import Anatomy
-from study.data.store import StoreRef, StoreWriter
+from study.data.phantom.anatomy import Anatomy
+from study.data.slice_store import StoreRef, StoreWriter
 
 WINDOW = (-1000.0, 1000.0)
 """Hounsfield units that are shown as black and white."""

@@ -21,9 +21,10 @@ from tests.benchmarks import slices
 from tests.benchmarks.plain_spark import PlainSparK
 from tests.benchmarks.side_by_side import compare
 from tests.benchmarks.steps import ours, stepper
-from trainables import backbones, optim
-from trainables.methods._sparse_plan import Plan
-from trainables.schedules import Moment
+from trainables import backbones
+from trainables.methods.sparse.plan import Plan
+from trainables.pretraining import optimizers
+from trainables.pretraining.schedules import Moment
 
 SIZES = {"resnet18": (96, 8), "resnet50": (224, 2)}
 RATIOS = (0.6, 0.75)
@@ -97,8 +98,8 @@ def step(name: str) -> None:
         if width == PUBLISHED:
             plain = plainly(name, method)
             same(method, plain, given)
-            optimizer = optim.make("lamb", optim.parameter_groups(plain), betas=(0.9, 0.95))
-            optim.apply(optimizer, method.schedule(Moment(1000, 100_000)))
+            optimizer = optimizers.make("lamb", optimizers.parameter_groups(plain), betas=(0.9, 0.95))
+            optimizers.apply(optimizer, method.schedule(Moment(1000, 100_000)))
     contenders[PLAIN] = partial(plain.step, given, optimizer, method.settings.clip)
     print(f"whole step, {name}, {method.settings.mask_ratio:.0%} of the patches hidden", flush=True)
     taken = compare(contenders, rounds=ROUNDS, warm=1, units=SIZES[name][1], unit="image")

@@ -20,13 +20,13 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from study.acceptance import accept
+from study.config import Study
 from study.ledger.rows import to_table
 from study.ledger.schemas import TABLES
 from study.ledger.segments import limit, path_of
-from study.plan import Cell, Plan
-from study.spec import Study
-from study.status import GROUP, status
+from study.maintenance.status import GROUP, status
+from study.planning.accepted import accept
+from study.planning.plan import Cell, Plan
 from tests.benchmarks.side_by_side import compare
 
 TRIALS, CELLS, ROUNDS = 1_000_000, 100_000, 9

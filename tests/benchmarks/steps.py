@@ -17,8 +17,9 @@ from torch.nn import functional
 from tests.benchmarks import slices
 from tests.benchmarks.peers import PEERS
 from tests.benchmarks.side_by_side import compare
-from trainables import backbones, device, methods, optim
-from trainables.schedules import Moment
+from trainables import backbones, device, methods
+from trainables.pretraining import optimizers
+from trainables.pretraining.schedules import Moment
 
 SIZES = {"resnet18": (96, 32), "resnet50": (224, 4)}
 CHANGES = {"moco_v2": {"bn_splits": 1}}
@@ -43,7 +44,7 @@ def stepper(method: Any) -> Callable[[tuple[Tensor, ...]], float]:
     optimizer, at = method.optimizer(), Moment(1000, 100_000)
 
     def step(views: tuple[Tensor, ...]) -> float:
-        optim.apply(optimizer, method.schedule(at))
+        optimizers.apply(optimizer, method.schedule(at))
         optimizer.zero_grad(set_to_none=True)
         loss = method(views, at).loss
         value = loss.item()

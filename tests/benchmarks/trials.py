@@ -22,8 +22,9 @@ import ray
 from ray import tune
 
 from cluster.session import session
-from study.search import Limits, Pruning, Search, SearchCell, search
-from study.search.quiet import quiet_tune
+from study.execution.limits import Limits
+from study.search import Pruning, Search, SearchCell, search
+from study.search.tune_environment import quiet_tune
 from tests.benchmarks.side_by_side import compare
 
 SPACE = {"lr": {"low": 1e-4, "high": 1e-1, "log": True}}

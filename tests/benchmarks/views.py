@@ -17,10 +17,10 @@ from torchvision import transforms
 
 from tests.benchmarks import slices
 from tests.benchmarks.side_by_side import compare
-from trainables import views
-from trainables.corpus import MARGIN
 from trainables.methods import moco_v2
-from trainables.methods._settings import Recipe
+from trainables.methods.settings import Recipe
+from trainables.pretraining.corpus_images import MARGIN
+from trainables.transforms import ssl_views
 
 BATCH, ROUNDS = 16, 15
 
@@ -65,7 +65,7 @@ def main() -> None:
         return lambda: torch.stack([make(Image.fromarray((pixels >> 8).astype(np.uint8))) for pixels in whole])
 
     def batched(pixels: Tensor, size: int) -> Tensor:
-        return views.view(pixels.float().div_(65535), recipe, generator, size=size, window=slices.WINDOW)
+        return ssl_views.view(pixels.float().div_(65535), recipe, generator, size=size, window=slices.WINDOW)
 
     for size in (224, 96):
         print(f"views of {size} px from windowed 16-bit slices of 512 px")

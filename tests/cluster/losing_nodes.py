@@ -16,10 +16,10 @@ import ray
 from ray.cluster_utils import Cluster
 
 from cluster.session import WORKER_SETUP
-from study.final import FinalJob, run_finals
-from study.search import Limits
-from tests.study.quick_search import quick_search
-from tests.study.quick_search import run_job as quick
+from study.execution.limits import Limits
+from study.finals.final_runner import FinalJob, run_finals
+from tests.study.search.quick_search import quick_search
+from tests.study.search.quick_search import run_job as quick
 
 DEATHS = 3
 

@@ -15,9 +15,9 @@ from ray.train import RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
 
 from cluster.session import WORKER_SETUP
-from study.data.store import StoreWriter
+from study.data.slice_store import StoreWriter
 from trainables import methods
-from trainables.pretrain import loop
+from trainables.pretraining.loop import loop
 
 
 def pretrain_and_say_where(config: dict) -> dict:

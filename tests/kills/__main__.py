@@ -12,8 +12,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.kills import moments, nodes, others, points, studies
-from tests.kills.whole import Row, undisturbed
+from tests.kills import moments, nodes, other_failures, points, studies
+from tests.kills.undisturbed_study import Row, undisturbed
 
 CASES = ("points", "features", "chained", "alone", "signals", "workers", "nodes", "rivals", "disks")
 WORKERS = 6
@@ -48,15 +48,15 @@ def all_cases(options: argparse.Namespace, folder: Path, cluster: nodes.Nodes | 
     if "alone" in options.only:
         yield from moments.alone(whole, kills, seed)
     if "signals" in options.only:
-        yield from others.signals(whole, seed)
+        yield from other_failures.signals(whole, seed)
     if "workers" in options.only:
-        yield from others.workers(whole, WORKERS, seed)
+        yield from other_failures.workers(whole, WORKERS, seed)
     if "nodes" in options.only and cluster:
-        yield from others.nodes(whole, cluster, seed)
+        yield from other_failures.nodes(whole, cluster, seed)
     if "rivals" in options.only:
-        yield from others.rivals(whole)
+        yield from other_failures.rivals(whole)
     if "disks" in options.only:
-        yield from others.disks(whole, seed)
+        yield from other_failures.disks(whole, seed)
 
 
 def table(rows: Iterator[Row]) -> int:

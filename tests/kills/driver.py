@@ -34,9 +34,9 @@ import sklearn.metrics  # noqa: E402, F401
 import labelcurve  # noqa: E402
 from study import cli, run  # noqa: E402, F401
 from study.ledger import TABLES, segments  # noqa: E402
-from study.search.dealer import Dealer  # noqa: E402
+from study.search.scheduler import CellScheduler  # noqa: E402
 from tests.kills.jobs import note, run_job  # noqa: E402
-from trainables import weights  # noqa: E402, F401
+from trainables.backbones import weights  # noqa: E402, F401
 
 FOLDERS = (*TABLES, "spec", "encoders")
 """Where each file that is given its name is a named place."""
@@ -89,21 +89,21 @@ def _replace(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> 
     passed(f"{folder}-renamed")
 
 
-def _make(dealer: Dealer, studies: Mapping[str, object], **more: object) -> None:
-    _made(dealer, studies, **more)
-    dealer.group = next(iter(studies))
+def _make(scheduler: CellScheduler, studies: Mapping[str, object], **more: object) -> None:
+    _made(scheduler, studies, **more)
+    scheduler.group = next(iter(studies))
 
 
-def _deal(dealer: Dealer):
-    trial = _dealt(dealer)
+def _deal(scheduler: CellScheduler):
+    trial = _dealt(scheduler)
     if trial is not None and _diary is not None:
-        note(_diary, f"dealt {dealer.group} {trial.cell} {trial.index}")
+        note(_diary, f"dealt {scheduler.group} {trial.cell} {trial.index}")
         passed("trial-dealt")
     return trial
 
 
 _rename, os.replace = os.replace, _replace
-_made, Dealer.__init__ = Dealer.__init__, _make
-_dealt, Dealer.deal = Dealer.deal, _deal
+_made, CellScheduler.__init__ = CellScheduler.__init__, _make
+_dealt, CellScheduler.next_trial = CellScheduler.next_trial, _deal
 assert segments.limit
 segments.limit = lambda table: ROWS_A_FILE.get(table, 1000)

@@ -4,8 +4,8 @@ import random
 import signal
 from collections.abc import Iterator
 
-from tests.kills.lives import Life, Place
-from tests.kills.whole import Row, Whole, died, finished, resumed
+from tests.kills.driver_processes import Life, Place
+from tests.kills.undisturbed_study import Row, Whole, died, finished, resumed
 
 LIVES = 25
 """About as many lives a chain of kills makes of one study."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import psutil
 
-from tests.kills.lives import ROOT
+from tests.kills.driver_processes import ROOT
 
 # Read by Ray when it is imported, here and in whatever is started from here: guarded, and on loopback alone.
 os.environ.setdefault("RAY_AUTH_MODE", "token")

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from study.ledger import frame
-from tests.kills.lives import Life, Place
-from tests.kills.whole import Row, Whole, died, resumed
+from tests.kills.driver_processes import Life, Place
+from tests.kills.undisturbed_study import Row, Whole, died, resumed
 
 PASSES = ("first", "middle", "last")
 

@@ -12,10 +12,10 @@ import pytest
 
 from study.ledger import frame
 from tests.kills import studies
-from tests.kills.judge import at_end, unfair
-from tests.kills.lives import Life, Place
-from tests.kills.others import SURROUNDINGS_FAILED, kill, next_run
-from tests.kills.whole import died, finished, undisturbed
+from tests.kills.driver_processes import Life, Place
+from tests.kills.other_failures import SURROUNDINGS_FAILED, kill, next_run
+from tests.kills.undisturbed_study import died, finished, undisturbed
+from tests.kills.verdict import at_end, unfair
 
 
 @pytest.fixture(scope="module")

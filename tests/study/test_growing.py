@@ -8,12 +8,12 @@ import polars as pl
 import pytest
 
 from cluster.session import Resources
+from study.config.load import check
 from study.errors import InputRefused
 from study.ledger import frame
-from study.models import draw_weights
-from study.reading import check
+from study.maintenance.status import status
+from study.pretraining.encoder_weights import draw_weights
 from study.run import run_study
-from study.status import status
 
 spec = importlib.util.spec_from_file_location("trivial_job", Path(__file__).with_name("trivial_job.py"))
 job = importlib.util.module_from_spec(spec)
@@ -55,7 +55,7 @@ def run(tmp_path, ray_cluster, monkeypatch):
         return [{"step": 1, "images": 64, "loss": 0.5}]
 
     monkeypatch.setattr("study.run.session", joined)
-    monkeypatch.setattr("study.encoders.pretrain", pretrain)
+    monkeypatch.setattr("study.pretraining.encoders.pretrain", pretrain)
     monkeypatch.setattr("study.run.write_report", lambda root, **_: root.full("report.html"))
 
     def run(of) -> Path:

@@ -10,15 +10,15 @@ import yaml
 from PIL import Image
 
 from cluster.session import Resources
+from study.config import Study
+from study.config.load import read_study
+from study.data.ingest import ingest
 from study.data.pseudonyms import PseudonymKey
-from study.grid import Grid
-from study.ingest import ingest
-from study.jobs import final_job
+from study.execution.cell_context import CellContext
+from study.execution.trial_jobs import final_job
 from study.ledger import frame
-from study.plan import make_plan
-from study.reading import read_study
+from study.planning.plan import make_plan
 from study.run import run_study
-from study.spec import Study
 
 TIMES = ["seconds", "device_seconds", "started_at", "ended_at"]
 ROLES = ["train"] * 6 + ["val"] * 3 + ["test"] * 3
@@ -158,7 +158,7 @@ def test_no_trial_of_an_outer_fold_holds_a_label_or_a_path_of_that_folds_test_se
     ingested = ingest(study, store=tmp_path, key=PseudonymKey(b"k" * 16), say=lambda line: None)
     plan = make_plan(study, ingested.tasks)
     encoders = {encoder.name: {"uri": "", "digest": encoder.name} for encoder in plan.encoders}
-    grid = Grid(study, plan, ingested, encoders, {}, None, 1, None, None, print)
+    grid = CellContext(study, plan, ingested, encoders, {}, None, 1, None, None, print)
     tested = []
     for cell in plan.cells:
         task, job = grid.task(cell), grid.job(cell)

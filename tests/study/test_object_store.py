@@ -12,10 +12,11 @@ import pytest
 import yaml
 
 from study.cli import main
-from study.data import cache, mirror
-from study.data.store import SliceStore
-from study.ledger import Storage, frame
+from study.data import node_cache, remote_store
+from study.data.slice_store import SliceStore
+from study.ledger import frame
 from study.ledger.lease import LEASE
+from study.storage import Storage
 
 STUDY = {
     "name": "away",
@@ -85,8 +86,8 @@ def test_killed_and_run_again_a_study_in_an_object_store_equals_one_on_a_disk(bu
 
 
 def test_an_ingested_store_is_copied_up_once_and_read_by_uri_and_digest(bucket, tmp_path, monkeypatch):
-    from study.ingest import ingest
-    from study.reading import check
+    from study.config.load import check
+    from study.data.ingest import ingest
 
     study = check(
         STUDY | {"corpus": METHOD["corpus"], "pretraining": METHOD["pretraining"]}, source="", folder=tmp_path
@@ -100,9 +101,9 @@ def test_an_ingested_store_is_copied_up_once_and_read_by_uri_and_digest(bucket, 
     assert first.tasks["finding"].test_labels_uri.startswith(bucket)
 
     monkeypatch.setenv("LABELCURVE_CACHE", str(tmp_path / "worker"))
-    assert len(SliceStore.open(cache.local(images))) == 40
+    assert len(SliceStore.open(node_cache.local(images))) == 40
     monkeypatch.setenv("LABELCURVE_CACHE", str(tmp_path / "another driver"))
-    monkeypatch.setattr("study.data.tasks._write", None)  # it is fetched, not made again
+    monkeypatch.setattr("study.data.frozen_task._write", None)  # it is fetched, not made again
     said.clear()
     again = ingest(study, store=bucket, key=None, say=said.append)
     assert again.tasks["finding"].images == images and again.corpus_hash == first.corpus_hash
@@ -114,17 +115,17 @@ def test_bytes_that_a_worker_leaves_under_a_url_are_read_there_and_checked(bucke
     import hashlib
 
     monkeypatch.setenv("LABELCURVE_CACHE", str(tmp_path / "cache"))
-    cache.put(f"{bucket}/study/features/one.npy", b"features")
+    node_cache.put(f"{bucket}/study/features/one.npy", b"features")
     ref = {"uri": f"{bucket}/study/features/one.npy", "digest": hashlib.sha256(b"features").hexdigest()}
-    assert cache.local(ref).read_bytes() == b"features"
+    assert node_cache.local(ref).read_bytes() == b"features"
     with pytest.raises(ValueError, match="has changed"):
-        cache.local(ref | {"digest": "0" * 64})
+        node_cache.local(ref | {"digest": "0" * 64})
 
 
 def test_a_local_store_is_its_own_local_side(tmp_path):
-    assert mirror.local_side(tmp_path) == tmp_path and mirror.published({"a": str(tmp_path)}, tmp_path, say=print) == {
-        "a": str(tmp_path)
-    }
+    assert remote_store.local_side(tmp_path) == tmp_path and remote_store.published(
+        {"a": str(tmp_path)}, tmp_path, say=print
+    ) == {"a": str(tmp_path)}
 
 
 def test_results_in_a_store_without_conditional_writes_are_refused_in_one_line(tmp_path, capsys):

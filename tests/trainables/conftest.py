@@ -3,7 +3,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from study.data import cache
+from study.data import node_cache
 
 CLASS_OF = np.arange(96) % 2
 FINDINGS_OF = np.stack([CLASS_OF, np.arange(96) % 3 == 0, np.arange(96) % 10 == 1], 1).astype(int)
@@ -24,7 +24,7 @@ def pixels():
 @pytest.fixture
 def trial(pixels, monkeypatch):
     """Makes jobs of trials on the images above: 48 train, 24 validate, 24 lie in the test set."""
-    monkeypatch.setattr(cache, "resized", lambda ref, *, size, window: pixels)
+    monkeypatch.setattr(node_cache, "resized", lambda ref, *, size, window: pixels)
 
     def make(**changes):
         job = {

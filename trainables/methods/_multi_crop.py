@@ -8,8 +8,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from trainables import views as view
 from trainables.methods._precision import full_precision
+from trainables.transforms import ssl_views as view
 
 LARGE = 2
 

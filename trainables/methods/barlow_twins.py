@@ -7,14 +7,14 @@ import torch
 from pydantic import Field
 from torch import Generator, Tensor
 
-from trainables import distributed, optim
-from trainables import views as view
 from trainables.methods import register
 from trainables.methods._heads import mlp
 from trainables.methods._precision import full_precision
-from trainables.methods._settings import Common, Recipe, Share
 from trainables.methods.base import Method, Output
-from trainables.schedules import Moment, warmup_cosine
+from trainables.methods.settings import Common, Recipe, Share
+from trainables.pretraining import distributed, optimizers
+from trainables.pretraining.schedules import Moment, warmup_cosine
+from trainables.transforms import ssl_views as view
 
 EPSILON = 1e-5
 """Added to variances, as batch norm does."""
@@ -56,8 +56,8 @@ class BarlowTwins(Method):
         return Output(loss, float(self.settings.dim), first.detach(), views=2)
 
     def optimizer(self) -> torch.optim.Optimizer:
-        groups = optim.parameter_groups(self, spared_rate=self.settings.spared_rate)
-        return optim.make("lars", groups, momentum=0.9)
+        groups = optimizers.parameter_groups(self, spared_rate=self.settings.spared_rate)
+        return optimizers.make("lars", groups, momentum=0.9)
 
     def schedule(self, at: Moment) -> dict[str, float]:
         s, peak = self.settings, self.settings.base_lr * self.batch / 256

@@ -7,15 +7,15 @@ from pydantic import Field
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from trainables import optim
-from trainables import views as view
 from trainables.methods import register
 from trainables.methods._heads import mlp
 from trainables.methods._momentum import follow, follower
 from trainables.methods._precision import full_precision
-from trainables.methods._settings import Common, Recipe, Share
 from trainables.methods.base import Method, Output
-from trainables.schedules import Moment, cosine, warmup_cosine
+from trainables.methods.settings import Common, Recipe, Share
+from trainables.pretraining import optimizers
+from trainables.pretraining.schedules import Moment, cosine, warmup_cosine
+from trainables.transforms import ssl_views as view
 
 
 class Settings(Common):
@@ -75,7 +75,7 @@ class BYOL(Method):
         return cosine(at.progress, self.settings.momentum, 1.0)
 
     def optimizer(self) -> torch.optim.Optimizer:
-        return optim.make("adam", optim.parameter_groups(self))
+        return optimizers.make("adam", optimizers.parameter_groups(self))
 
     def schedule(self, at: Moment) -> dict[str, float]:
         s, peak = self.settings, self.settings.base_lr * self.batch / 256

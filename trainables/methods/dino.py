@@ -9,14 +9,14 @@ from pydantic import Field
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from trainables import distributed, optim
 from trainables.methods import register
 from trainables.methods._momentum import follow, follower
 from trainables.methods._multi_crop import LARGE, across_views, crops, each
 from trainables.methods._precision import full_precision, unit_length
-from trainables.methods._settings import Common, Recipe, Share
 from trainables.methods.base import Method, Output
-from trainables.schedules import Moment, cosine, warmup_cosine, warmup_linear
+from trainables.methods.settings import Common, Recipe, Share
+from trainables.pretraining import distributed, optimizers
+from trainables.pretraining.schedules import Moment, cosine, warmup_cosine, warmup_linear
 
 
 class Settings(Common):
@@ -121,7 +121,7 @@ class DINO(Method):
         return warmup_linear(at.progress, first=first, last=last, warmup=s.teacher_warmup)
 
     def optimizer(self) -> torch.optim.Optimizer:
-        return optim.make("sgd", optim.parameter_groups(self), momentum=0.9)
+        return optimizers.make("sgd", optimizers.parameter_groups(self), momentum=0.9)
 
     def schedule(self, at: Moment) -> dict[str, float]:
         s, peak = self.settings, self.settings.base_lr * self.batch / 256

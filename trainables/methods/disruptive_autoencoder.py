@@ -8,15 +8,16 @@ from pydantic import Field
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from trainables import disruptions, optim
-from trainables import views as view
 from trainables.methods import register
-from trainables.methods._settings import Common, Probability, Range, Recipe, Share
-from trainables.methods._spark_decoder import Decoder
-from trainables.methods._sparse import feature_levels
-from trainables.methods._sparse_plan import PATCH, Plan, check_image_size
 from trainables.methods.base import Method, Output
-from trainables.schedules import Moment, warmup_cosine
+from trainables.methods.settings import Common, Probability, Range, Recipe, Share
+from trainables.methods.sparse.decoder import Decoder
+from trainables.methods.sparse.encoder import feature_levels
+from trainables.methods.sparse.plan import PATCH, Plan, check_image_size
+from trainables.pretraining import optimizers
+from trainables.pretraining.schedules import Moment, warmup_cosine
+from trainables.transforms import disruptions
+from trainables.transforms import ssl_views as view
 
 
 class Settings(Common):
@@ -93,7 +94,7 @@ class DisruptiveAutoencoder(Method):
         return torch.cat([whole, given, made], 3).squeeze(1)
 
     def optimizer(self) -> torch.optim.Optimizer:
-        return optim.make("adamw", optim.parameter_groups(self))
+        return optimizers.make("adamw", optimizers.parameter_groups(self))
 
     def schedule(self, at: Moment) -> dict[str, float]:
         s, peak = self.settings, self.settings.base_lr * self.batch / 256

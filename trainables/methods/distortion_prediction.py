@@ -9,12 +9,13 @@ from pydantic import Field
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from trainables import disruptions, optim
-from trainables import views as view
 from trainables.methods import register
-from trainables.methods._settings import Common, Recipe, Share
 from trainables.methods.base import Method, Output
-from trainables.schedules import Moment, warmup_cosine
+from trainables.methods.settings import Common, Recipe, Share
+from trainables.pretraining import optimizers
+from trainables.pretraining.schedules import Moment, warmup_cosine
+from trainables.transforms import disruptions
+from trainables.transforms import ssl_views as view
 
 DISTORTIONS = (
     *("none", "quarter turn", "half turn", "three-quarter turn"),
@@ -58,7 +59,7 @@ class DistortionPrediction(Method):
         return Output(loss, math.log(len(DISTORTIONS)), features.detach(), views=1)
 
     def optimizer(self) -> torch.optim.Optimizer:
-        return optim.make("sgd", optim.parameter_groups(self, decay_all=True), momentum=0.9)
+        return optimizers.make("sgd", optimizers.parameter_groups(self, decay_all=True), momentum=0.9)
 
     def schedule(self, at: Moment) -> dict[str, float]:
         s, peak = self.settings, self.settings.base_lr * self.batch / 256

@@ -8,14 +8,14 @@ from pydantic import Field
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from trainables import distributed, optim
-from trainables import views as view
 from trainables.methods import register
 from trainables.methods._momentum import follow, follower
 from trainables.methods._precision import full_precision, unit_length
-from trainables.methods._settings import Common, Recipe, Share
 from trainables.methods.base import Method, Output
-from trainables.schedules import Moment, warmup_cosine
+from trainables.methods.settings import Common, Recipe, Share
+from trainables.pretraining import distributed, optimizers
+from trainables.pretraining.schedules import Moment, warmup_cosine
+from trainables.transforms import ssl_views as view
 
 VIEWS_PER_IMAGE = 2
 
@@ -111,7 +111,7 @@ class MoCoV2(Method):
         self._fresh = self.queue[:0]
 
     def optimizer(self) -> torch.optim.Optimizer:
-        return optim.make("sgd", optim.parameter_groups(self, decay_all=True), momentum=0.9)
+        return optimizers.make("sgd", optimizers.parameter_groups(self, decay_all=True), momentum=0.9)
 
     def schedule(self, at: Moment) -> dict[str, float]:
         s, peak = self.settings, self.settings.base_lr * self.batch / 256

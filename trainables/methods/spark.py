@@ -7,15 +7,15 @@ from pydantic import Field
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from trainables import optim
-from trainables import views as view
 from trainables.methods import register
-from trainables.methods._settings import Common, Recipe, Share
-from trainables.methods._spark_decoder import Decoder
-from trainables.methods._sparse import SparseEncoder
-from trainables.methods._sparse_plan import PATCH, Plan, check_image_size, spread_mask
 from trainables.methods.base import Method, Output
-from trainables.schedules import Moment, cosine, warmup_cosine
+from trainables.methods.settings import Common, Recipe, Share
+from trainables.methods.sparse.decoder import Decoder
+from trainables.methods.sparse.encoder import SparseEncoder
+from trainables.methods.sparse.plan import PATCH, Plan, check_image_size, spread_mask
+from trainables.pretraining import optimizers
+from trainables.pretraining.schedules import Moment, cosine, warmup_cosine
+from trainables.transforms import ssl_views as view
 
 EPSILON = 1e-6
 
@@ -91,8 +91,8 @@ class SparK(Method):
         return torch.cat([whole, whole * keep, torch.where(keep, whole, made)], 3).squeeze(1)
 
     def optimizer(self) -> torch.optim.Optimizer:
-        groups = optim.parameter_groups(self, spare=self.decoder.embeddings)
-        return optim.make("lamb", groups, betas=(0.9, 0.95))
+        groups = optimizers.parameter_groups(self, spare=self.decoder.embeddings)
+        return optimizers.make("lamb", groups, betas=(0.9, 0.95))
 
     def schedule(self, at: Moment) -> dict[str, float]:
         s, peak = self.settings, self.settings.base_lr * self.batch / 256

@@ -9,15 +9,15 @@ from pydantic import Field
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from trainables import distributed, optim
 from trainables.methods import register
 from trainables.methods._heads import mlp
 from trainables.methods._multi_crop import LARGE, across_views, crops, each
 from trainables.methods._precision import full_precision, unit_length
-from trainables.methods._settings import Common, Recipe, Share
 from trainables.methods._sinkhorn import sinkhorn
 from trainables.methods.base import Method, Output
-from trainables.schedules import Moment, warmup_cosine
+from trainables.methods.settings import Common, Recipe, Share
+from trainables.pretraining import distributed, optimizers
+from trainables.pretraining.schedules import Moment, warmup_cosine
 
 
 class Settings(Common):
@@ -108,7 +108,7 @@ class SwAV(Method):
         self.prototypes.weight.copy_(functional.normalize(self.prototypes.weight, dim=1))
 
     def optimizer(self) -> torch.optim.Optimizer:
-        return optim.make("lars", optim.parameter_groups(self), momentum=0.9)
+        return optimizers.make("lars", optimizers.parameter_groups(self), momentum=0.9)
 
     def schedule(self, at: Moment) -> dict[str, float]:
         s, peak = self.settings, self.settings.base_lr * self.batch / 256

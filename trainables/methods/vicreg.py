@@ -8,14 +8,14 @@ from pydantic import Field
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from trainables import distributed, optim
-from trainables import views as view
 from trainables.methods import register
 from trainables.methods._heads import mlp
 from trainables.methods._precision import full_precision
-from trainables.methods._settings import Common, Recipe, Share
 from trainables.methods.base import Method, Output
-from trainables.schedules import Moment, warmup_cosine
+from trainables.methods.settings import Common, Recipe, Share
+from trainables.pretraining import distributed, optimizers
+from trainables.pretraining.schedules import Moment, warmup_cosine
+from trainables.transforms import ssl_views as view
 
 EPSILON = 1e-4
 """Added to variances, as published."""
@@ -59,7 +59,7 @@ class VICReg(Method):
         return Output(loss, s.variance * (1 - math.sqrt(EPSILON)), first.detach(), views=2)
 
     def optimizer(self) -> torch.optim.Optimizer:
-        return optim.make("lars", optim.parameter_groups(self), momentum=0.9)
+        return optimizers.make("lars", optimizers.parameter_groups(self), momentum=0.9)
 
     def schedule(self, at: Moment) -> dict[str, float]:
         s, peak = self.settings, self.settings.base_lr * self.batch / 256

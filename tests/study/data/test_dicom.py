@@ -7,13 +7,13 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import RLELossless
 
-from study.data import phantom
 from study.data.dicom import AIR, Rejected, read_header, read_slices
+from study.data.phantom import scans
 
 
 @pytest.fixture
 def image(tiny_phantom, tmp_path):
-    phantom.write_corpus(tiny_phantom, tmp_path / "source")
+    scans.write_corpus(tiny_phantom, tmp_path / "source")
     return pydicom.dcmread(next((tmp_path / "source").rglob("0001.dcm")))
 
 

@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from study.data.labels import read_labels
-from study.data.store import SliceStore
-from study.data.tasks import freeze_task, preview_task
+from study.data.frozen_task import freeze_task, preview_task
+from study.data.labels_csv import read_labels
+from study.data.slice_store import SliceStore
 from study.errors import InputRefused
 
 UNUSED = {"phantom": None, "outer_folds": None, "external": {}, "test_fraction": 0.3, "val_fraction": 0.25}

@@ -6,13 +6,13 @@ from types import SimpleNamespace
 import polars as pl
 import pytest
 
-from study.data.split import Patient, freeze_folds, token_of
-from study.data.tasks import freeze_task, preview_task
+from study.data.frozen_task import freeze_task, preview_task
+from study.data.splits import SplitPatient, freeze_folds, token_of
 from study.errors import InputRefused
 
 
 def patients(count, role=None):
-    return [Patient(token_of([str(i)]), (i % 3 == 0, 0), role) for i in range(count)]
+    return [SplitPatient(token_of([str(i)]), (i % 3 == 0, 0), role) for i in range(count)]
 
 
 def test_each_patient_is_tested_in_one_fold_and_folds_hold_each_class_alike():

@@ -7,7 +7,7 @@ import pydicom
 import pytest
 from PIL import Image
 
-from study.data import phantom
+from study.data.phantom import scans
 
 
 def _bytes(folder: Path) -> dict[str, str]:
@@ -15,7 +15,7 @@ def _bytes(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-@pytest.mark.parametrize("write", [phantom.write_corpus, phantom.write_task])
+@pytest.mark.parametrize("write", [scans.write_corpus, scans.write_task])
 def test_the_same_settings_give_the_same_bytes(write, tiny_phantom, tmp_path):
     write(tiny_phantom, tmp_path / "a")
     write(tiny_phantom, tmp_path / "b")
@@ -27,7 +27,7 @@ def test_the_same_settings_give_the_same_bytes(write, tiny_phantom, tmp_path):
 
 
 def test_the_corpus_is_real_dicom(tiny_phantom, tmp_path):
-    phantom.write_corpus(tiny_phantom, tmp_path)
+    scans.write_corpus(tiny_phantom, tmp_path)
     files = sorted(tmp_path.rglob("*.dcm"))
     assert len(files) == tiny_phantom.patients * tiny_phantom.slices
     image = pydicom.dcmread(files[0])
@@ -41,7 +41,7 @@ def test_the_finding_is_what_visibility_makes_of_it(tiny_phantom, tmp_path):
     brightness = {}
     for visibility in (0.0, 0.5, 1.0):
         tiny_phantom.visibility = visibility
-        phantom.write_task(tiny_phantom, tmp_path / str(visibility))
+        scans.write_task(tiny_phantom, tmp_path / str(visibility))
         rows = [line.split(",") for line in (tmp_path / str(visibility) / "labels.csv").read_text().split()[1:]]
         means = {"finding": [], "normal": []}
         for file, label, _ in rows:
@@ -53,13 +53,13 @@ def test_the_finding_is_what_visibility_makes_of_it(tiny_phantom, tmp_path):
 
 def test_prevalence_is_the_share_of_patients(tiny_phantom, tmp_path):
     tiny_phantom.prevalence = 0.25
-    phantom.write_task(tiny_phantom, tmp_path)
+    scans.write_task(tiny_phantom, tmp_path)
     rows = [line.split(",") for line in (tmp_path / "labels.csv").read_text().split()[1:]]
     assert len(rows) == 24 and len({patient for _, label, patient in rows if label == "finding"}) == 3
 
 
 def test_more_patients_leave_the_others_as_they_were(tiny_phantom, tmp_path):
-    phantom.write_corpus(tiny_phantom, tmp_path / "a")
+    scans.write_corpus(tiny_phantom, tmp_path / "a")
     more = SimpleNamespace(**{**vars(tiny_phantom), "patients": 4})
-    phantom.write_corpus(more, tmp_path / "b")
+    scans.write_corpus(more, tmp_path / "b")
     assert _bytes(tmp_path / "a").items() <= _bytes(tmp_path / "b").items()

@@ -10,9 +10,10 @@ import time
 import fsspec
 import pytest
 
-from study.ledger import Ledger, LockHeld, LockUnsupported, Overtaken, Storage, check, conditional, frame, lock
+from study.ledger import Ledger, LockHeld, LockUnsupported, Overtaken, check, frame, lock
 from study.ledger.lease import LEASE, leased
 from study.ledger.segments import limit
+from study.storage import Storage, s3_conditional
 
 SHORT = 0.4
 
@@ -218,5 +219,5 @@ def test_a_conflict_of_two_writes_under_way_is_tried_again(bucket, monkeypatch):
         return call(self, method, **words)
 
     monkeypatch.setattr(type(fs), "call_s3", busy)
-    assert conditional.write(fs, f"{bucket}/one".removeprefix("s3://"), b"1", None)
+    assert s3_conditional.write(fs, f"{bucket}/one".removeprefix("s3://"), b"1", None)
     assert calls.count("put_object") == 2

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from study.ledger import Ledger, check, frame, storage
+from study.ledger import Ledger, check, frame
+from study.storage import storage
 
 pytestmark = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="sees open files through /proc")
 

@@ -111,7 +111,7 @@ def test_studies_of_both_versions_are_read_together(old, tmp_path):
 
 
 def test_the_report_reads_a_ledger_of_version_1(old):
-    from analysis.frames import load
+    from analysis.tables import load
 
     assert load(old).pretraining["warning"].to_list() == [None, None]
 

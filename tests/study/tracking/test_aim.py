@@ -34,7 +34,7 @@ STEPS[1] |= {"schedule": '{"lr": 0.5, "momentum": 0.99}', "probes": '{"covid": {
 @pytest.fixture(autouse=True)
 def patient(monkeypatch):
     """On a busy machine Aim alone takes a while to be imported."""
-    monkeypatch.setattr("study.tracking.mirror.LAST_SECONDS", 250)
+    monkeypatch.setattr("study.tracking.aim_mirror.LAST_SECONDS", 250)
 
 
 def tell(folder, said: list[str]) -> None:
@@ -103,7 +103,7 @@ def test_a_mirror_that_nobody_asked_for_imports_nothing(monkeypatch):
 
 
 def test_no_mirror_is_put_on_a_network_disk(tmp_path, monkeypatch):
-    monkeypatch.setattr("study.tracking.mirror.network_disk", lambda folder: "nfs4")
+    monkeypatch.setattr("study.tracking.aim_mirror.network_disk", lambda folder: "nfs4")
     said = []
     tell(tmp_path / "aim", said)
     assert len(said) == 1 and "nfs4" in said[0] and not (tmp_path / "aim").exists()

@@ -1,0 +1,1 @@
+"""The sections of the report, in files of their own."""

@@ -1,0 +1,95 @@
+"""The study's answer in sentences, each no stronger than its intervals."""
+
+import math
+from collections.abc import Sequence
+
+import polars as pl
+
+from analysis.report.figures.label_efficiency_curves import METRIC_NAMES
+from analysis.report.words import with_setting
+from analysis.statistics.label_efficiency import SMALLER_IS_BETTER
+
+
+def answers(table: pl.DataFrame, apart: pl.DataFrame, *, metric: str = "auc") -> list[tuple[str, list[str]]]:
+    """(heading, sentences) for each task x setting of a label-efficiency table.
+
+    `apart` holds `differences` against every initialisation. At a size the best is separated where its paired interval
+    against each of the others leaves out zero; otherwise the sentence says "not separated".
+    """
+    found = []
+    table, apart = with_setting(table.filter(pl.col("metric") == metric)), with_setting(apart)
+    for (task, setting), panel in table.group_by(["task", "setting"], maintain_order=True):
+        own = apart.filter(task=task, setting=setting)
+        sentences = [_at_size(rows, own, metric) for rows in _by_size(panel)]
+        found.append((f"{task}, {setting}", sentences + _labels_needed(panel, metric)))
+    return found
+
+
+def _by_size(panel: pl.DataFrame) -> list[pl.DataFrame]:
+    sizes = panel.group_by(["size_kind", "size_value"]).agg(pl.col("n_labels").median()).sort("n_labels")
+    return [panel.filter(size_kind=s["size_kind"], size_value=s["size_value"]) for s in sizes.iter_rows(named=True)]
+
+
+def _at_size(rows: pl.DataFrame, apart: pl.DataFrame, metric: str) -> str:
+    rows = rows.sort("mean", descending=metric not in SMALLER_IS_BETTER)
+    best = rows.row(0, named=True)
+    start = f"With {best['n_labels']:.0f} labels"
+    score = f"{METRIC_NAMES.get(metric, metric)} {best['mean']:.3f}{_interval(best)}"
+    if len(rows) == 1:
+        return f"{start}, {best['initialisation']} is the only one measured: {score}."
+    against = apart.filter(
+        pl.col("size_kind") == best["size_kind"], pl.col("size_value") == best["size_value"],
+        pl.col("initialisation") == best["initialisation"],
+    )  # fmt: skip
+    known = {row["against"]: row for row in against.iter_rows(named=True)}
+    open_ = [name for name in rows["initialisation"][1:] if not _separated(known.get(name))]
+    sentence = f"{start}, {best['initialisation']} has the best mean ({score})"
+    if open_:
+        return f"{sentence}, but it is not separated from {_and(open_)}."
+    return f"{sentence}, separated from {_and(rows['initialisation'][1:].to_list())}."
+
+
+def _separated(difference: dict | None) -> bool:
+    if difference is None or difference["low"] is None or not difference["target"].startswith("new patients"):
+        return False
+    return difference["low"] > 0 or difference["high"] < 0
+
+
+def _labels_needed(panel: pl.DataFrame, metric: str) -> list[str]:
+    """How many labels the best at the largest size needs for the level of each other there; inside the range only."""
+    sign = -1 if metric in SMALLER_IS_BETTER else 1
+    largest = _by_size(panel)[-1].sort(pl.col("mean") * sign, descending=True)
+    best, sentences = largest["initialisation"][0], []
+    curve = panel.filter(initialisation=best).sort("n_labels")
+    if len(curve) < 2:
+        return []
+    for other in largest.filter(pl.col("initialisation") != best).iter_rows(named=True):
+        need = labels_for(curve["n_labels"].to_list(), (curve["mean"] * sign).to_list(), other["mean"] * sign)
+        reach = f"{best} reaches the level of {other['initialisation']} at {other['n_labels']:.0f} labels"
+        level = f"({other['mean']:.3f})"
+        if need is None:
+            sentences.append(f"{reach} {level}: not within range of the sizes measured.")
+        elif need <= curve["n_labels"][0]:
+            sentences.append(f"{reach} {level} already with the fewest measured, {need:.0f}.")
+        else:
+            sentences.append(f"{reach} {level} with about {need:.0f} labels, going by the means.")
+    return sentences
+
+
+def labels_for(labels: Sequence[float], means: Sequence[float], level: float) -> float | None:
+    """The fewest labels at which a curve, linear in log labels between points, reaches `level`; None where never."""
+    if means[0] >= level:
+        return labels[0]
+    for k in range(1, len(labels)):
+        if means[k] >= level:
+            part = (level - means[k - 1]) / (means[k] - means[k - 1])
+            return math.exp(math.log(labels[k - 1]) + part * math.log(labels[k] / labels[k - 1]))
+    return None
+
+
+def _interval(row: dict) -> str:
+    return "" if row["low"] is None else f", {row['low']:.3f} to {row['high']:.3f}"
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

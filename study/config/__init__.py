@@ -1,0 +1,9 @@
+"""The study file: what a user may ask, and what stands where nothing was said."""
+
+from .adaptation import AdaptationConfig, Scoring
+from .data import Task
+from .pretraining import PretrainedBy, Pretraining
+from .resources import Slot
+from .study import Study
+
+__all__ = ["AdaptationConfig", "PretrainedBy", "Pretraining", "Scoring", "Slot", "Study", "Task"]

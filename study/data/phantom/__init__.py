@@ -1,0 +1,1 @@
+"""Synthetic CT: anatomy, and labelled and unlabelled scans of it."""

@@ -1,0 +1,21 @@
+"""What is known of a trial or a final run once it has ended, however it ended."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(kw_only=True)
+class FinishedRun:
+    """``curves`` are rows of epoch, step, split, metric, value; ``result`` is None where the run did not complete."""
+
+    settings: dict[str, Any]
+    status: str
+    curves: list[tuple[int, int, str, str, float | None]]
+    result: dict[str, Any] | None
+    seed: int
+    error: str | None
+    started_at: datetime
+    ended_at: datetime
+    epochs: int
+    images: int

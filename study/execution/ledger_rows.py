@@ -1,0 +1,90 @@
+"""From what was run to the rows of the ledger, with everything that shaped a number beside it."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from study import identity
+from study.data.frozen_task import FrozenTask
+from study.execution.cell_context import CellContext
+from study.execution.finished_run import FinishedRun
+from study.ledger import TABLES
+from study.planning.plan import Cell
+from study.provenance import provenance
+
+HYPERPARAMETERS = [name for name in TABLES["trials"].names if name.startswith("hp_")]
+
+
+def run_row(
+    context: CellContext, cell: Cell, run: FinishedRun, *, key: str, index: int, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The columns that `trials` and `finals` share."""
+    result = run.result or {}
+    seconds = result.get("seconds") or (run.ended_at - run.started_at).total_seconds()
+    encoder = context.weights(cell)
+    return {
+        "key": key,
+        "fingerprint": context.fingerprint(cell, settings),
+        "study": context.study.name,
+        "index": index,
+        "status": run.status,
+        **identity.DEFAULT_FACTORS,
+        **cell.factors,
+        "n_train": len(cell.subset.train),
+        "n_val": len(cell.subset.val),
+        "n_patients": cell.subset.n_patients,
+        "label_unit": "image",
+        "seed": run.seed,
+        "subset_hash": cell.subset.hash,
+        "split_hash": context.task(cell).split_hash,
+        "encoder_hash": encoder and encoder["digest"],
+        "corpus_hash": context.corpus_hash(cell),
+        **{name: settings.get(name.removeprefix("hp_")) for name in HYPERPARAMETERS},
+        "settings": json.dumps(dict(settings), sort_keys=True),
+        "epochs": run.epochs,
+        "images": run.images,
+        "seconds": seconds,
+        "device_seconds": result.get("device_seconds", seconds),
+        "error": run.error,
+        "started_at": run.started_at,
+        "ended_at": run.ended_at,
+        "device": result.get("device"),
+        "threads": result.get("threads", context.study.resources.trial.cpus),
+        **provenance(),
+    }
+
+
+def prediction_rows(key: str, task: FrozenTask, predictions: list) -> list[dict]:
+    """Worker predictions ``[split, test_set, row, labels, p]`` with each sample's digest and patient pseudonym."""
+    tables = {None: task.samples, "test": task.samples} | {name: each.samples for name, each in task.external.items()}
+    who = {
+        (name, row): (digest, patient)
+        for name, samples in tables.items()
+        for row, digest, patient in samples.select("row", "digest", "patient").iter_rows()
+    }
+    return [
+        {
+            "key": key,
+            "split": split,
+            "test_set": test_set,
+            "sample": who[test_set, row][0],
+            "patient": who[test_set, row][1],
+            "labels": labels,
+            "p": p,
+        }
+        for split, test_set, row, labels, p in predictions
+    ]
+
+
+def score_rows(key: str, scores: list) -> list[dict]:
+    return [
+        {"key": key, "test_set": test_set, "unit": unit, "metric": metric, "value": value}
+        for test_set, unit, metric, value in scores
+    ]
+
+
+def curve_rows(key: str, curves: list) -> list[dict]:
+    return [
+        {"key": key, "epoch": epoch, "step": step, "split": split, "metric": metric, "value": value}
+        for epoch, step, split, metric, value in curves
+    ]

@@ -1,0 +1,1 @@
+"""Looking at a study that runs, and mending one that was hurt."""

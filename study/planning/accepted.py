@@ -1,0 +1,127 @@
+"""What a study's folder keeps of the study itself: each accepted file, and the plan that the last one made."""
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow.parquet as pq
+import yaml
+
+from study.config import Study
+from study.config.compatibility import check_growth, plain
+from study.errors import InputRefused
+from study.identity import DEFAULT_FACTORS
+from study.ledger import TABLES
+from study.planning.plan import Plan
+from study.storage import Storage
+from trainables import adaptations
+
+PLAN, EARLIER_PLAN = "plan.parquet", "plan.json"
+Root = str | Path | Storage
+BUDGETS = ("trials", "finals", "search_budget")
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The plan as it was written.
+
+    pretraining: `initialisation` and `pretrain_seed` of each run. cells: a row a cell, with all of its factors, the
+    `trials` and `finals` that it gets, and the `search_budget` that is part of its final runs' position.
+    """
+
+    pretraining: list[dict[str, Any]]
+    cells: pl.DataFrame
+
+    @property
+    def factors(self) -> list[str]:
+        """The columns that together say which cell a row of `trials` or `finals` belongs to."""
+        return [name for name in self.cells.columns if name not in BUDGETS]
+
+
+def accepted(root: Root) -> dict | None:
+    """The study that the results under ``root`` were last run with, as plain values."""
+    storage = Storage.at(root)
+    names = sorted(name for name in storage.list("spec") if name.endswith(".yaml"))
+    return yaml.safe_load(storage.read_bytes(names[-1])) if names else None
+
+
+def check_accepted(root: Root, study: Study) -> None:
+    before = accepted(root)
+    if before is not None:
+        check_growth(before, study)
+
+
+def accept(root: Root, study: Study, plan: Plan) -> None:
+    """Keep the resolved study as the next ``spec/NNN.yaml`` where it says anything new, and the plan beside it."""
+    storage = Storage.at(root)
+    if accepted(storage) != plain(study):
+        number = 1 + max((int(Path(name).stem) for name in storage.list("spec") if name.endswith(".yaml")), default=0)
+        text = yaml.safe_dump(plain(study), sort_keys=False, allow_unicode=True)
+        storage.write_atomic(f"spec/{number:03d}.yaml", text.encode())
+    runs = [{"initialisation": e.initialisation, "pretrain_seed": e.pretrain_seed} for e in plan.pretraining_runs]
+    budgets = {name: adaptation.trials for name, adaptation in study.adaptations.items()}
+    cells = _cells(
+        [
+            dict(cell.factors)
+            | {"trials": cell.trials, "finals": cell.finals, "search_budget": budgets[cell.factors["adaptation"]]}
+            for cell in plan.cells
+        ]
+    )
+    sink = io.BytesIO()
+    pq.write_table(cells.to_arrow().replace_schema_metadata({"pretraining": json.dumps(runs)}), sink)
+    storage.write_atomic(PLAN, sink.getvalue())
+    storage.remove(EARLIER_PLAN)
+
+
+def spaces(spec: dict) -> dict[str, dict[str, Any]]:
+    """What each adaptation of an accepted study searches, in plain values."""
+    asked = Study.model_validate(spec).adaptations if spec else {}
+    return {name: each.plain_space() or adaptations.get(name).space for name, each in asked.items()}
+
+
+def planned(root: Root) -> Planned:
+    """The plan of the study that was accepted last.
+
+    Raises:
+        InputRefused: where none was made yet.
+    """
+    storage = Storage.at(root)
+    if storage.exists(PLAN):
+        table = pq.read_table(io.BytesIO(storage.read_bytes(PLAN)))
+        runs = json.loads(table.schema.metadata[b"pretraining"])
+        return Planned(runs, pl.DataFrame(table))
+    if storage.exists(EARLIER_PLAN):
+        plan, study = json.loads(storage.read_bytes(EARLIER_PLAN)), accepted(storage) or {}
+        budgets = {name: adaptation["trials"] for name, adaptation in study["adaptations"].items()}
+        return Planned(
+            plan["pretraining"],
+            _cells([cell | {"search_budget": budgets[cell["adaptation"]]} for cell in plan["cells"]]),
+        )
+    raise InputRefused(f"{storage.root}: the study was never planned to its end; run it (again) first")
+
+
+def find_root(results: str | Path) -> str:
+    """A study's folder or URL, or that of results which hold a single study."""
+    storage = Storage(results)
+    if storage.list("spec"):
+        return storage.root
+    there = storage.folders()
+    if not there and not storage.exists(""):
+        raise InputRefused(f"{results}: there is no such folder")
+    studies = [storage.full(name) for name in there if storage.list(f"{name}/spec")]
+    if len(studies) == 1:
+        return studies[0]
+    if not studies:
+        raise InputRefused(f"{results}: no study has left results here")
+    raise InputRefused(f"{results} holds several studies; name one of {', '.join(studies)}")
+
+
+def _cells(rows: list[dict[str, Any]]) -> pl.DataFrame:
+    """Cells with their factors named and typed as in the tables, a default that one leaves out in its column."""
+    empty = pl.DataFrame(TABLES["finals"].empty_table())
+    named = rows[0].keys() | DEFAULT_FACTORS.keys() if rows else DEFAULT_FACTORS.keys()
+    schema = {name: dtype for name, dtype in empty.schema.items() if name in named} | dict.fromkeys(BUDGETS, pl.Int32)
+    return pl.from_dicts([DEFAULT_FACTORS | row for row in rows], schema=schema)

@@ -1,0 +1,1 @@
+"""The stage that makes encoders, and the features that frozen ones give."""

@@ -1,0 +1,93 @@
+"""Features of frozen encoders, computed once per encoder and task and shared by every cell, trial and final run."""
+
+import json
+from collections.abc import Callable, Mapping
+
+from study import identity
+from study.config import Study
+from study.data.frozen_task import FrozenTask
+from study.failpoints import failpoint
+from study.planning.plan import Cell, Plan
+from study.storage import Storage
+from trainables import adaptations
+
+POLL_SECONDS = 0.5
+
+Features = dict[tuple[str, str], dict]
+"""(encoder name, task) -> ``{"uri", "digest"}`` of an array (images, dimensions)."""
+
+
+def shares_features(study: Study, cell: Cell) -> bool:
+    """Whether runs of the cell see features of one fixed encoder: in a probe, or while it is frozen before its release.
+
+    From scratch, each run that trains the encoder draws one of its own, which has none to share.
+    """
+    adaptation, asked = adaptations.get(cell.factors["adaptation"]), study.adaptations[cell.factors["adaptation"]]
+    fixed = adaptation.on_features or cell.factors["initialisation"] != "scratch"
+    return fixed and adaptation.starts_frozen(asked.settings, asked.space or {})
+
+
+def make_features(
+    study: Study,
+    plan: Plan,
+    tasks: Mapping[str, FrozenTask],
+    encoders: Mapping[str, dict],
+    *,
+    storage: Storage,
+    say: Callable[[str], None],
+) -> Features:
+    """Compute, as Ray tasks, what the cells need and the study's folder does not hold yet."""
+    pairs = sorted({(cell.encoder, cell.factors["task"]) for cell in plan.cells if shares_features(study, cell)})
+    jobs = {pair: _job(study, tasks[pair[1]], encoders[pair[0]]) for pair in pairs}
+    names = {pair: f"features/{identity.digest(_content(jobs[pair]))}" for pair in pairs}
+    made = set(storage.list("features"))
+    missing = [pair for pair in pairs if not {f"{names[pair]}.json", f"{names[pair]}.npy"} <= made]
+    if missing:
+        import ray
+
+        from trainables.finetuning.linear_probe import write_features
+
+        say(f"features of {len(missing)} pairs of encoder and task")
+        slot = study.resources.trial
+        remote = ray.remote(num_cpus=slot.cpus, num_gpus=slot.gpus, max_retries=2)(write_features)
+        written = _ended([remote.remote(jobs[pair], storage.full(f"{names[pair]}.npy")) for pair in missing])
+        for pair, ref in zip(missing, written, strict=True):
+            about = {"digest": ref["digest"], "of": _content(jobs[pair])}
+            storage.write_atomic(f"{names[pair]}.json", json.dumps(about, indent=1).encode())
+        failpoint("features-written")
+    return {pair: _ref(storage, name) for pair, name in names.items()}
+
+
+def _ended(references: list) -> list[dict]:
+    """The results of Ray tasks. A signal ends the wait between two looks: inside Ray its exit code would become 1."""
+    import ray
+
+    from study.execution.held_signals import HeldSignals
+
+    with HeldSignals() as signals:
+        waiting = references
+        while waiting:
+            signals.check()
+            _, waiting = ray.wait(waiting, num_returns=len(waiting), timeout=POLL_SECONDS)
+    return ray.get(references)
+
+
+def _job(study: Study, task: FrozenTask, encoder: dict) -> dict:
+    return {
+        "backbone": study.backbone,
+        "image_size": study.image_size,
+        "window": list(study.window),
+        "images": {"uri": task.images.uri, "digest": task.images.digest},
+        "encoder": encoder,
+        "threads": study.resources.trial.cpus,
+    }
+
+
+def _content(job: dict) -> dict:
+    """What decides the features' values; where the files lie does not."""
+    return job | {name: job[name]["digest"] for name in ("images", "encoder")} | {"version": identity.RESULTS_VERSION}
+
+
+def _ref(storage: Storage, name: str) -> dict:
+    digest = json.loads(storage.read_bytes(f"{name}.json"))["digest"]
+    return {"uri": storage.full(f"{name}.npy"), "digest": digest}

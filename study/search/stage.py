@@ -1,0 +1,210 @@
+"""The third and fourth stage: every cell's trials, then final runs of the settings that they chose."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from study import identity
+from study.execution.cell_context import CellContext
+from study.execution.ledger_rows import curve_rows, prediction_rows, run_row, score_rows
+from study.execution.limits import Limits
+from study.execution.trial_jobs import final_job
+from study.failpoints import failpoint
+from study.finals.final_runner import FinalJob, FinishedFinal, run_finals
+from study.ledger import ATTEMPTS, Ledger, frame
+from study.planning.plan import Cell
+from study.progress import Progress
+from study.search import FinishedTrial, PastTrial, Pruning, Search, SearchCell, search
+from study.search.search_space import Space, present
+from study.search.selection import select
+from trainables import adaptations
+
+
+def search_stage(context: CellContext, adaptation: str, *, root: str, folder: Path) -> None:
+    """All trials of one adaptation that the ledger lacks; its cells advance side by side."""
+    study = context.study
+    asked, slot = study.adaptations[adaptation], study.resources.trial
+    cells = {cell.id: cell for cell in context.plan.of(adaptation) if cell.searched}
+    space = asked.plain_space() or adaptations.get(adaptation).space
+    searched = _with_history(context, cells, space, asked.pruning.min_val_images, root)
+    total, done = sum(cell.budget for cell in searched), sum(len(cell.past) for cell in searched)
+    if done >= total:
+        return
+    context.say(f"{adaptation}: {total - done} of {total} trials in {len(cells)} cells")
+    left = {cell.id: cell.budget - len(cell.past) for cell in searched}
+    progress = Progress(context.say, f"{adaptation} trials", left, done=done)
+    for each in searched:
+        for trial in each.past.values():
+            progress.best(trial.score, _scored(context, cells[each.id], trial.score))
+
+    def commit(trial: FinishedTrial) -> None:
+        failpoint("trial-ended")
+        cell = cells[trial.cell]
+        key, settings = context.trial_key(cell, trial.index), context.settings(cell, trial.settings)
+        row = run_row(context, cell, trial, key=key, index=trial.index, settings=settings)
+        row |= {"objective": study.selection.objective, "score": trial.score}
+        row |= {"pruned_at": trial.pruned_at, "audit_score": trial.audit_score}
+        curves = curve_rows(key, trial.curves)
+        context.ledger.commit("trials", row, curves=curves)
+        failpoint("trial-committed")
+        context.mirror.trial(row, curves)
+        progress.best(trial.score, _scored(context, cell, trial.score))
+        progress.ended(cell.id, trial.status)
+
+    some = next(iter(cells.values()))
+    search(
+        searched,
+        space,
+        seed_of=lambda id, index: identity.seed(context.trial_key(cells[id], index)),
+        commit=commit,
+        run_job=context.run_job,
+        how=Search(asked.search.sampler, asked.search.random_trials, asked.search.generation),
+        pruning=Pruning(asked.pruning.enabled, asked.pruning.startup_trials, asked.pruning.warmup_epochs),
+        audited=lambda id, index: identity.chosen(f"audit/{context.trial_key(cells[id], index)}", asked.pruning.audit),
+        release=lambda proposed: context.settings(some, proposed).get("release_epoch", 0),
+        limits=Limits(slot.timeout, slot.memory, oom_alone=slot.gpus > 0),
+        cpus=slot.cpus,
+        gpus=slot.gpus,
+        slots=context.slots,
+        folder=folder,
+        say=context.say,
+    )
+
+
+def final_stage(context: CellContext, adaptation: str) -> None:
+    """Each cell's chosen setting, trained again with fresh seeds and scored on the test set.
+
+    A stored run of a setting that is no longer the chosen one, since failed trials were run again, is superseded.
+    """
+    trials = {row["key"]: row for row in context.ledger.rows("trials")}
+    stored = {row["key"]: row for row in context.ledger.rows("finals")}
+    runs: dict[str, tuple[Cell, int, int | None, dict]] = {}
+    superseded = []
+    for cell in context.plan.of(adaptation):
+        chosen, settings = _chosen(context, cell, trials)
+        if settings is None:
+            continue
+        for seed_index in range(cell.finals):
+            key = context.final_key(cell, seed_index)
+            if key in stored and stored[key]["selected_trial"] == chosen:
+                context.check_stored(cell, stored[key], settings)
+                continue
+            runs[key] = (cell, seed_index, chosen, settings)
+            superseded += [key] if key in stored else []
+    if not runs:
+        return
+    if context.ledger.supersede("finals", superseded):
+        context.say(f"{adaptation}: {len(superseded)} final runs are superseded, since other trials are chosen now")
+    context.say(f"{adaptation}: {len(runs)} final runs")
+    left = Counter(cell.id for cell, *_ in runs.values())
+    progress = Progress(context.say, f"{adaptation} final runs", left)
+
+    def commit(final: FinishedFinal) -> None:
+        failpoint("final-ended")
+        cell, seed_index, chosen, settings = runs[final.key]
+        row = run_row(context, cell, final, key=final.key, index=seed_index, settings=settings)
+        row |= {
+            "search_budget": context.study.adaptations[adaptation].trials,
+            "selected_trial": chosen,
+            "selection": cell.selection,
+        }
+        result = final.result or {}
+        scores = score_rows(final.key, result.get("scores", []))
+        context.ledger.commit(
+            "finals",
+            row,
+            curves=curve_rows(final.key, final.curves),
+            predictions=prediction_rows(final.key, context.task(cell), result.get("predictions", [])),
+            scores=scores,
+        )
+        failpoint("final-committed")
+        context.mirror.final(row, scores)
+        progress.ended(cell.id, final.status)
+
+    slot = context.study.resources.trial
+    jobs = [
+        FinalJob(key, final_job(context.job(cell), context.task(cell), settings, identity.seed(key)))
+        for key, (cell, _, _, settings) in runs.items()
+    ]
+    run_finals(
+        jobs,
+        commit=commit,
+        run_job=context.run_job,
+        limits=Limits(slot.timeout, slot.memory, oom_alone=slot.gpus > 0),
+        cpus=slot.cpus,
+        gpus=slot.gpus,
+        slots=context.slots,
+    )
+
+
+def free_failed(ledger: Ledger, statuses: Collection[str]) -> tuple[int, int]:
+    """Set aside the trials and final runs that ended so, to be run again; how many there were of each.
+
+    A trial runs again with the settings and the seed that it had. Trials behind it stay as they are: they were proposed
+    without its outcome. Where the cell's choice changes with it, `final_stage` makes its final runs anew.
+    """
+    moved = []
+    for table in ("trials", "finals"):
+        failed = {row["key"] for row in ledger.rows(table) if row["status"] in statuses}
+        moved.append(ledger.supersede(table, failed))
+    return moved[0], moved[1]
+
+
+def failed_cells(context: CellContext) -> int:
+    """Cells without one completed final run."""
+    scored = {row["key"] for row in context.ledger.rows("finals") if row["status"] == "completed"}
+    return sum(not any(context.final_key(cell, i) in scored for i in range(cell.finals)) for cell in context.plan.cells)
+
+
+def _with_history(
+    context: CellContext, cells: Mapping[str, Cell], space: Space, min_val_images: int, root: str
+) -> list[SearchCell]:
+    """The cells with their trials in the ledger, each checked against what the study would run there now."""
+    objective = context.study.selection.objective
+    sign = -1 if objective == "log_loss" else 1
+    reports: dict[str, list[tuple[int, float]]] = defaultdict(list)
+    on_validation = (pl.col("split") == "val") & (pl.col("metric") == objective) & pl.col("value").is_not_null()
+    for key, epoch, value in frame(root, "curves").filter(on_validation).select("key", "epoch", "value").iter_rows():
+        reports[key].append((epoch, sign * value))
+    stored = {row["key"]: row for row in context.ledger.rows("trials")}
+    attempts = {row["key"]: row for row in context.ledger.rows(ATTEMPTS) if row["table"] == "trials"}
+    searched = []
+    for cell in cells.values():
+        past, again = {}, {}
+        for index in range(cell.trials):
+            key = context.trial_key(cell, index)
+            row = stored.get(key) or attempts.get(key)
+            if row is None:
+                continue
+            settings = json.loads(row["settings"])
+            context.check_stored(cell, row, settings)
+            proposed = present(space, settings)
+            if key not in stored:
+                again[index] = proposed
+                continue
+            seen = [(epoch, score) for epoch, score in sorted(reports[key]) if epoch <= (row["pruned_at"] or epoch)]
+            past[index] = PastTrial(proposed, row["status"], row["score"], seen)
+        judged_on = len(cell.subset.val) or len(cell.subset.train)  # cross-validation judges on all of the subset
+        pruned = judged_on >= min_val_images
+        searched.append(SearchCell(cell.id, cell.trials, context.job(cell), past, again, pruned))
+    return searched
+
+
+def _chosen(context: CellContext, cell: Cell, trials: dict[str, dict[str, Any]]) -> tuple[int | None, dict | None]:
+    """(trial, settings) for a cell's final runs; settings are None where no trial of it completed."""
+    if not cell.searched:
+        return None, context.settings(cell, {})
+    rows = [trials[context.trial_key(cell, index)] for index in range(cell.trials)]
+    index = select(rows)
+    return (None, None) if index is None else (index, json.loads(rows[index]["settings"]))
+
+
+def _scored(context: CellContext, cell: Cell, score: float | None) -> str:
+    """A trial's score in words, with the cell that it is of."""
+    objective, of = context.study.selection.objective, cell.factors
+    value = 0.0 if score is None else abs(score)
+    return f"{objective} {value:.3f} ({cell.encoder} on {of['task']}, {of['size_kind']} {of['size_value']:g})"

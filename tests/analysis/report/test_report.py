@@ -1,0 +1,95 @@
+"""The report is one file, says what is known and what is not, and lets nothing from outside into its markup."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from analysis.report import report
+from analysis.report.sections.answer import labels_for
+from study.storage import Storage
+
+SPEC = {"name": "made <b>study</b>", "tasks": {"covid": {"images": "x & y"}}}
+
+
+def render(study, root, planned, **more):
+    options = {"spec": SPEC, "planned": planned, "metric": "auc", "against": "scratch"} | more
+    return Path(report.render(study, Storage(root), **options)).read_text()
+
+
+@pytest.fixture(scope="module")
+def html(made, cells, make, tmp_path_factory):
+    root = tmp_path_factory.mktemp("results") / "study"
+    return render(made, root, [*cells, make.cell("spark", size=0.5, draw=9)]), root
+
+
+def test_the_page_stands_alone_with_its_figures_and_table_beside_it(html):
+    page, root = html
+    assert page.count("data:image/png;base64,") == 3
+    assert not re.search(r"(src|href)=\"(?!data:)|<script|@import|url\(", page)
+    names = sorted(p.name for p in (root / "figures").iterdir())
+    assert names == ["label_efficiency.csv", "learning_curves.png", "pretraining.png", "training_curves.png"]
+    assert len(pl.read_csv(root / "figures" / "label_efficiency.csv")) == 36
+
+
+def test_every_mean_has_an_interval_whose_target_is_named_or_a_reason(html):
+    page, _ = html
+    assert "target: new patients, this encoder" in page
+    assert "every draw holds the same patients: there is no other subset" in page
+    assert "1 of 109 planned cells have no final run yet" in page
+    assert "spark on covid, linear probe, share 0.5: draws 9" in page
+    assert "was opened by 108 final runs" in page
+    assert "Warning: the loss stands at its trivial value, the embeddings hardly differ" in page
+
+
+def test_what_comes_from_outside_is_escaped(html):
+    page, _ = html
+    assert "<b>" not in page and "made &lt;b&gt;study&lt;/b&gt;" in page and "x &amp; y" in page
+
+
+def test_methods_that_do_not_differ_are_called_not_separated(made, cells, tmp_path):
+    twin = made.finals.filter(pl.col("initialisation") == "scratch").with_columns(
+        initialisation=pl.lit("twin"), key=pl.col("key") + "t"
+    )
+    renamed = {
+        table: pl.concat([rows, rows.with_columns(key=pl.col("key") + "t")])
+        for table, rows in (("scores", made.scores), ("predictions", made.predictions))
+    }
+    scratch = made.finals.filter(pl.col("initialisation") == "scratch")
+    study = dataclasses.replace(made, finals=pl.concat([scratch, twin]), **renamed)
+    page = render(study, tmp_path / "twins", [])
+    assert "not separated from" in page and ", separated from" not in page
+
+
+def test_an_unfinished_study_says_so_instead_of_failing(make, cells, made, tmp_path):
+    page = render(make.study(), tmp_path / "empty", cells)
+    assert "nothing to compare" in page and "108 of 108 planned cells" in page
+    few = made.finals.filter(pl.col("draw") == 0, pl.col("task") == "covid")
+    failed = few.head(1).with_columns(status=pl.lit("failed_oom"), key=pl.lit("f"))
+    bare = dataclasses.replace(
+        made, finals=pl.concat([few, failed]), predictions=made.predictions.clear(), curves=made.curves.clear(),
+        pretraining=made.pretraining.clear(),
+    )  # fmt: skip
+    page = render(bare, tmp_path / "few", cells)
+    assert "one draw: the variance between label subsets cannot be estimated" in page
+    assert "1 failed_oom" in page and "No encoder was pre-trained" in page
+
+
+def test_labels_are_interpolated_inside_the_measured_range_only():
+    assert labels_for([10, 40], [0.6, 0.8], 0.7) == pytest.approx(20)
+    assert labels_for([10, 40], [0.6, 0.8], 0.5) == 10
+    assert labels_for([10, 40], [0.6, 0.8], 0.9) is None
+
+
+def test_a_study_on_disk_is_read_through_the_ledger(cells, make, tmp_path):
+    from study import ledger
+
+    factors = make.cell()
+    final = make.run(factors, "final", 0, search_budget=4, selection="search")
+    with ledger.lock(str(tmp_path)):
+        score = {"key": final["key"], "test_set": "test", "unit": "image", "metric": "auc", "value": 0.75}
+        ledger.Ledger(str(tmp_path)).commit("finals", final, scores=[score])
+    page = report.write_report(tmp_path, spec={"name": "stored"}, planned=[factors])
+    assert page == str(tmp_path / "report.html") and "0.750" in Path(page).read_text()

@@ -1,0 +1,194 @@
+"""Every mistake in a study file is refused in one line that names its place and the nearest valid name."""
+
+from pathlib import Path
+
+import pytest
+
+from study.config.load import read_study
+from study.data.ingest import check_sources
+from study.errors import InputRefused
+from study.search import search_space
+
+GOOD = """\
+name: mine
+corpus: {dicom: [scans]}
+tasks:
+  lung: {images: lung, labels: lung/labels.csv}
+pretraining:
+  methods:
+    spark: {}
+adaptations:
+  linear:
+    sizes: {share: [0.5, 1.0]}
+"""
+
+
+@pytest.fixture
+def study_file(tmp_path):
+    def write(text: str) -> str:
+        path = tmp_path / "study.yaml"
+        path.write_text(text)
+        return str(path)
+
+    return write
+
+
+def test_defaults_are_filled_in_and_paths_start_at_the_file(study_file, tmp_path):
+    study = read_study(study_file(GOOD))
+    assert study.compared() == ["scratch", "spark"]
+    assert study.tasks["lung"].images == tmp_path / "lung"
+    assert study.pretraining.methods["spark"].settings["mask_ratio"] == 0.6
+
+
+def test_data_moves_where_paths_start(study_file, tmp_path):
+    study = read_study(study_file(GOOD), [f"data={tmp_path / 'elsewhere'}"])
+    assert study.corpus.dicom == [tmp_path / "elsewhere" / "scans"]
+
+
+def test_set_reaches_nested_settings(study_file):
+    study = read_study(study_file(GOOD), ["adaptations.linear.draws=7", "pretraining.images=100"])
+    assert (study.adaptations["linear"].draws, study.pretraining.images) == (7, 100)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("    sizes:", "    size:", r"line 10.*adaptations\.linear\.size.*did you mean `sizes`"),
+        ("name: mine", "nmae: mine", r"did you mean `name`"),
+        ("[0.5, 1.0]", "[0, 1.0]", r"line 10.*share\.0.*greater than 0"),
+        ("[0.5, 1.0]", "[0.5, 1.5]", r"less than or equal to 1"),
+        ("[0.5, 1.0]", "half", r"list.*not 'half'"),
+        ("    spark: {}", "    sparkk: {}", r"line 6: pretraining\.methods: unknown method 'sparkk'.*'spark'"),
+        ("    spark: {}", "    spark: {mask_ration: 0.5}", r"mask_ration.*mask_ratio"),
+        ("  linear:", "  liner:", r"line 9.*did you mean `linear`"),
+        ("name: mine", "name: mine\nname: yours", r"line 2: `name` stands here twice"),
+        ("name: mine", "name: [", r"not readable as YAML"),
+        (
+            "{images: lung, labels: lung/labels.csv}",
+            "{images: lung}",
+            r"`labels`, or `npz`, or `phantom`",
+        ),
+        ("corpus: {dicom: [scans]}", "corpus: {task_images: [lnug]}", r"unknown task `lnug`; did you mean `lung`"),
+        ("corpus: {dicom: [scans]}", "", r"pre-training needs a corpus"),
+        ("name: mine", "name: mine\ninitialisations: [sprak]", r"unknown initialisation `sprak`; did you mean `spark`"),
+        ("    sizes:", "    settings: {learning_rate: 1}\n    sizes:", r"learning_rate"),
+        ("    sizes:", "    space: {weight_decay: {low: 2, high: 1}}\n    sizes:", r"low < high"),
+        ("    sizes:", "    draws: 0\n    sizes:", r"draws.*greater than 0"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_its_place(study_file, old, new, expected):
+    text = GOOD.replace(old, new, 1)
+    assert text != GOOD
+    with pytest.raises(InputRefused, match=expected) as refused:
+        read_study(study_file(text))
+    assert "\n" not in str(refused.value) and "study.yaml" in str(refused.value)
+
+
+def test_a_misspelt_preset_names_the_nearest():
+    with pytest.raises(InputRefused, match="did you mean `quickstart`"):
+        read_study("quikstart")
+
+
+@pytest.mark.parametrize("preset", sorted(p.stem for p in Path("study/presets").glob("*.yaml")))
+def test_every_preset_reads(preset):
+    assert read_study(preset).name == preset
+
+
+def test_a_method_can_stand_twice_with_other_settings_and_another_start():
+    methods = "{wide: {method: spark, decoder_width: 64, batch: 8}, further: {method: moco_v2, start: wide}}"
+    study = read_study("quickstart", [f"pretraining.methods={methods}"])
+    wide, further = (study.pretraining.methods[name] for name in ("wide", "further"))
+    assert (wide.method, wide.settings["decoder_width"], wide.settings["mask_ratio"]) == ("spark", 64, 0.6)
+    assert study.pretraining.batch_of("wide") == 8 and study.pretraining.batch_of("further") == 32
+    assert further.start == "wide" and study.compared() == ["scratch", "wide", "further"]
+    again = type(study).model_validate(study.model_dump(mode="json"))
+    assert again == study, "what is kept of a study must read as the same study"
+
+
+@pytest.mark.parametrize(
+    "methods, line",
+    [
+        ("{spark: {start: imagenot}}", "pretraining.methods.spark.start: unknown initialisation `imagenot`"),
+        ("{a: {method: spark, start: b}, b: {method: spark, start: a}}", "a <- b <- a"),
+        ("{mine: {}}", "unknown method 'mine'"),
+        ("{mine: {method: spark, mask_ration: 1}}", "pretraining.methods.mine.mask_ration: unknown setting"),
+        ("{spark: {view: {rotaton: 3}}}", "pretraining.methods.spark.view.rotaton: .*'rotation'"),
+        ("{spark: {budget: hours}}", "budget"),
+        ("{spark: 3}", "must be a mapping of settings"),
+    ],
+)
+def test_an_entry_that_cannot_work_is_refused_by_its_name(methods, line):
+    with pytest.raises(InputRefused, match=line):
+        read_study("quickstart", [f"pretraining.methods={methods}"])
+
+
+def test_each_entry_may_have_its_own_budget():
+    methods = "{spark: {}, timed: {method: spark, budget: device_seconds}, whole: {method: spark, budget: published}}"
+    study = read_study("quickstart", [f"pretraining.methods={methods}", "pretraining.device_seconds=90"])
+    budgets = [study.pretraining.budget_of(name) for name in study.pretraining.methods]
+    assert budgets == [{"images": 4000}, {"device_seconds": 90}, {"epochs": 1600}]
+
+
+def test_a_path_of_an_archive_starts_where_the_others_do(study_file, tmp_path):
+    study = read_study(study_file(GOOD.replace("{images: lung, labels: lung/labels.csv}", "{npz: organ.npz}")))
+    assert study.tasks["lung"].npz == tmp_path / "organ.npz"
+    (tmp_path / "scans").mkdir()
+    with pytest.raises(InputRefused, match=r"tasks\.lung\.npz: there is no file .*organ\.npz"):
+        check_sources(study)
+
+
+CLAIMED = "pretraining.methods={a: {method: spark}, b: {method: spark}}"
+
+
+def test_a_claim_names_two_methods_a_margin_and_where_it_wants_a_metric_and_an_adaptation():
+    claims = "claims=[{initialisation: a, not_worse_than: b, margin: 0.02}]"
+    (claim,) = read_study("quickstart", [CLAIMED, claims]).claims
+    assert (claim.metric, claim.adaptation, claim.margin) == ("auc", None, 0.02)
+
+
+@pytest.mark.parametrize(
+    "claim, line",
+    [
+        ("{initialisation: aa, not_worse_than: b, margin: 1}", "claims.0.initialisation: unknown.*did you mean `a`"),
+        ("{initialisation: a, not_worse_than: scratch, margin: 1}", "claims.0.not_worse_than: `scratch` has no pre-tr"),
+        ("{initialisation: a, not_worse_than: a, margin: 1}", "claims.0.not_worse_than: .*is the same one"),
+        ("{initialisation: a, not_worse_than: b, margin: 0}", "claims.0.margin: .*greater than 0"),
+        ("{initialisation: a, not_worse_than: b}", "claims.0.margin: is missing"),
+        ("{initialisation: a, not_worse_then: b, margin: 1}", "did you mean `not_worse_than`"),
+        ("{initialisation: a, not_worse_than: b, margin: 1, metric: acu}", "claims.0.metric: .*did you mean `auc`"),
+        ("{initialisation: a, not_worse_than: b, margin: 1, adaptation: ful}", "claims.0.adaptation: .*`full`"),
+    ],
+)
+def test_a_claim_that_cannot_be_examined_is_refused_by_its_place(claim, line):
+    with pytest.raises(InputRefused, match=line):
+        read_study("quickstart", [CLAIMED, f"claims=[{claim}]"])
+
+
+FULL = GOOD.replace("  linear:\n", "  full:\n    search: {sampler: cmaes, generation: 2}\n    space: SPACE\n")
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        ("{lr: {low: 1e-4, high: 1e-2, when: {dropout: [0]}}}", "lr.when: dropout is no dimension of the space"),
+        (
+            "{lr: {low: 1.0e-4, high: 1.0e-2, when: {batch: [7]}}, batch: {choices: [8, 16]}}",
+            "lr.when: batch can never be 7",
+        ),
+        (
+            "{batch: {choices: [8], when: {release_epoch: [0]}}, release_epoch: {choices: [0], when: {batch: [8]}}}",
+            "exist each only beside another",
+        ),
+    ],
+)
+def test_condition_that_cannot_be_met_is_refused(study_file, space, message):
+    with pytest.raises(InputRefused, match=message):
+        read_study(study_file(FULL.replace("SPACE", space)))
+
+
+def test_sampler_without_its_package_is_refused(study_file, monkeypatch):
+    text = FULL.replace("SPACE", "{lr: {low: 1.0e-4, high: 1.0e-2}}")
+    assert read_study(study_file(text)).adaptations["full"].search.sampler == "cmaes"
+    monkeypatch.setitem(search_space.SAMPLERS, "cmaes", ("no_such_package",))
+    with pytest.raises(InputRefused, match="cmaes needs a package: pip install no_such_package"):
+        read_study(study_file(text))

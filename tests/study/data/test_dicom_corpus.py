@@ -1,0 +1,131 @@
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pydicom
+import pytest
+
+from study.data import dicom_corpus
+from study.data.dicom_corpus import ingest_corpus
+from study.data.phantom import scans
+from study.data.pseudonyms import PseudonymKey
+from study.data.slice_store import SliceStore
+from study.errors import InputRefused
+
+
+@pytest.fixture
+def source(tiny_phantom, tmp_path):
+    scans.write_corpus(tiny_phantom, tmp_path / "source")
+    return SimpleNamespace(dicom=tmp_path / "source")
+
+
+def test_slices_lie_by_series_in_order_of_position(source, tmp_path, key, say):
+    files = sorted(source.dicom.rglob("*.dcm"))
+    for i, path in enumerate(files):  # file names now say the opposite of the positions
+        path.rename(path.with_name(f"x{len(files) - i:03d}"))
+    found = ingest_corpus(source, store=tmp_path / "store", key=key, say=say)
+    assert (found.patients, found.slices, found.rejects) == (3, 12, [])
+    store = SliceStore.open(found.images.uri)
+    assert store.unit == "hu" and store.positions == [0, 5, 10, 15] * 3
+    assert [store.series[i] for i in (0, 4, 8)] == list(dict.fromkeys(store.series))
+
+
+def test_file_names_and_key_do_not_change_the_order(source, tmp_path, key, say):
+    first = SliceStore.open(ingest_corpus(source, store=tmp_path / "a", key=key, say=say).images.uri)
+    for i, path in enumerate(sorted(source.dicom.rglob("*.dcm"), reverse=True)):
+        path.rename(source.dicom / f"{i:03d}")
+    other = PseudonymKey(b"another key of mine")
+    second = SliceStore.open(ingest_corpus(source, store=tmp_path / "b", key=other, say=say).images.uri)
+    assert first.digests == second.digests and set(first.patients).isdisjoint(second.patients)
+
+
+def test_nothing_written_names_a_person_or_a_path(source, tmp_path, key, say):
+    for path in source.dicom.rglob("*.dcm"):
+        image = pydicom.dcmread(path)
+        image.PatientName, image.PatientBirthDate = "Roe^Jane", "19700131"
+        image.save_as(path)
+    (source.dicom / "Roe-Jane-notes.txt").write_text("notes")
+    ingest_corpus(source, store=tmp_path / "store", key=key, say=say)
+    image = pydicom.dcmread(next(source.dicom.rglob("*.dcm")))
+    secrets = ["Roe", "19700131", image.PatientID, image.SeriesInstanceUID, image.StudyInstanceUID, str(source.dicom)]
+    for path in (tmp_path / "store").rglob("*"):
+        content = path.read_bytes() if path.is_file() else b""
+        for secret in secrets:
+            assert secret.encode() not in content and secret not in path.name
+    assert not any(secret in line for secret in secrets for line in say)
+
+
+def test_the_same_pixels_are_kept_once(source, tmp_path, key, say):
+    shutil.copy(source.dicom / "phantom-0000" / "0000.dcm", source.dicom / "again")
+    found = ingest_corpus(source, store=tmp_path / "store", key=key, say=say)
+    assert found.slices == 12
+    (row,) = found.rejects
+    assert row["reason"] == "duplicate" and row["source"] == "corpus" and row["series"] and len(row["digest"]) == 32
+
+
+def test_a_second_ingest_reads_no_image(source, tmp_path, key, say, monkeypatch):
+    first = ingest_corpus(source, store=tmp_path / "store", key=key, say=say)
+    monkeypatch.setattr(dicom_corpus, "_ingest", None)
+    assert ingest_corpus(source, store=tmp_path / "store", key=key, say=say) == first
+
+
+def test_a_changed_file_makes_another_entry(source, tmp_path, key, say):
+    first = ingest_corpus(source, store=tmp_path / "store", key=key, say=say)
+    (source.dicom / "phantom-0000" / "0000.dcm").unlink()
+    second = ingest_corpus(source, store=tmp_path / "store", key=key, say=say)
+    assert second.slices == 11 and second.images.uri != first.images.uri
+
+
+def test_another_key_is_refused(source, tmp_path, key, say):
+    ingest_corpus(source, store=tmp_path / "store", key=key, say=say)
+    with pytest.raises(InputRefused, match="another pseudonym key"):
+        ingest_corpus(source, store=tmp_path / "store", key=PseudonymKey(b"another key of mine"), say=say)
+
+
+def test_a_killed_ingest_leaves_no_entry_and_the_next_one_ends_it(source, tmp_path, key, say):
+    code = (
+        "import os, signal, sys; from types import SimpleNamespace; from pathlib import Path\n"
+        "from study.data import corpus; from study.data.pseudonyms import PseudonymKey\n"
+        "corpus.entries.write = lambda *a: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "corpus.ingest_corpus(SimpleNamespace(dicom=Path(sys.argv[1])), store=Path(sys.argv[2]),"
+        " key=PseudonymKey(b'a key for tests only'), say=print)"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    store = tmp_path / "store"
+    killed = subprocess.run([sys.executable, "-c", code, str(source.dicom), str(store)], env=environment)
+    assert killed.returncode == -signal.SIGKILL
+    assert not list(store.glob("corpus-*"))
+    assert ingest_corpus(source, store=store, key=key, say=say).slices == 12
+    assert len([path for path in store.iterdir() if path.is_dir()]) == 1
+
+
+def test_a_folder_without_a_usable_image_is_refused(tmp_path, key, say):
+    (tmp_path / "source").mkdir()
+    for name in "abc":
+        (tmp_path / "source" / name).write_text(f"file {name}, " * 50)
+    with pytest.raises(InputRefused, match=r"source: no usable CT image in 3 files \(3 x not a DICOM file\)"):
+        ingest_corpus(SimpleNamespace(dicom=tmp_path / "source"), store=tmp_path / "store", key=key, say=say)
+    assert not list((tmp_path / "store").glob("corpus-*"))
+
+
+def test_a_missing_folder_is_refused(tmp_path, key, say):
+    with pytest.raises(InputRefused, match="no such folder"):
+        ingest_corpus(SimpleNamespace(dicom=tmp_path / "nowhere"), store=tmp_path / "store", key=key, say=say)
+
+
+def test_real_ct_is_ingested(real_data, tmp_path, key, say):
+    found = ingest_corpus(SimpleNamespace(dicom=real_data / "dicom-ct"), store=tmp_path, key=key, say=say)
+    assert (found.slices, found.patients) == (69, 19)
+    assert [row["reason"] for row in found.rejects] == ["not a DICOM file"]
+    store = SliceStore.open(found.images.uri)
+    for i in range(len(store)):
+        assert -1024 <= store.pixels(i).min() < -950 and 500 < store.pixels(i).max() < 5000
+
+
+def test_one_slice_in_five_encodings_is_one_slice(real_data, tmp_path, key, say):
+    found = ingest_corpus(SimpleNamespace(dicom=real_data / "dicom-odd"), store=tmp_path, key=key, say=say)
+    assert found.slices == 1
+    assert sorted(row["reason"] for row in found.rejects) == ["duplicate"] * 4 + ["no pixel data"]

@@ -1,0 +1,52 @@
+"""Weights that a study is handed are tried before anything is computed, and kept as any encoder is."""
+
+import hashlib
+import json
+
+import pytest
+from safetensors import safe_open
+
+from study.config.load import read_study
+from study.errors import InputRefused, SurroundingsFailed
+from study.pretraining.encoder_weights import check_models, convert_weights, draw_weights, weights_identity
+from trainables import backbones
+from trainables.backbones import weights
+
+ASKED = ["backbone=test_resnet", "pretraining.methods={}", "weights={imagenet: 'timm:test_resnet.r160_in1k'}"]
+
+
+def test_a_name_for_timm_is_no_path():
+    study = read_study("quickstart", ASKED)
+    assert study.weights == {"imagenet": "timm:test_resnet.r160_in1k"} and "imagenet" in study.compared()
+
+
+def test_what_cannot_be_downloaded_stops_the_study_unless_it_is_there(monkeypatch, tmp_path):
+    def unreachable(source, backbone):
+        raise ConnectionError(f"{source}: no network")
+
+    monkeypatch.setattr(weights, "load", unreachable)
+    study = read_study("quickstart", ASKED)
+    with pytest.raises(SurroundingsFailed, match=r"weights\.imagenet: timm:test_resnet\.r160_in1k: no network"):
+        check_models(study, tmp_path)
+    (tmp_path / "encoders").mkdir()
+    (tmp_path / "encoders" / "imagenet-0.json").touch()
+    check_models(study, tmp_path)
+
+
+def test_a_file_becomes_an_encoder_and_stands_for_its_bytes(tmp_path):
+    source, made, said = tmp_path / "given.safetensors", tmp_path / "made.safetensors", []
+    draw_weights("test_resnet", 3, source)
+    convert_weights("test_resnet", str(source), made, said.append)
+    backbones.check_weights(made, "test_resnet")
+    with safe_open(made, "pt") as file:
+        assert json.loads(file.metadata()["labelcurve"]) == {"initialisation": "file"}
+    assert len(said) == 1 and "given.safetensors" in said[0]
+    assert weights_identity(str(source)) == hashlib.sha256(source.read_bytes()).hexdigest()
+    assert weights_identity("timm:resnet18.tv_in1k") == "timm:resnet18.tv_in1k"
+
+
+def test_batch_norm_alone_is_refused_on_a_network_that_has_none(tmp_path):
+    asked = ["pretraining.methods={}", "adaptations={batch_norm: {sizes: {share: [1]}}}"]
+    check_models(read_study("quickstart", [*asked, "backbone=test_resnet"]), tmp_path)
+    with pytest.raises(InputRefused, match="adaptations.batch_norm: test_convnext has no batch norm to train"):
+        check_models(read_study("quickstart", [*asked, "backbone=test_convnext"]), tmp_path)

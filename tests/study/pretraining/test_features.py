@@ -1,0 +1,58 @@
+"""Features of an encoder are computed once for all runs that see it frozen."""
+
+import os
+import signal
+import threading
+from types import SimpleNamespace
+
+import pytest
+import ray
+
+from study.config.load import read_study
+from study.execution import held_signals  # noqa: F401  imported before the signal comes
+from study.pretraining import features
+from study.pretraining.features import shares_features
+
+SIZES = "sizes: {share: [1]}"
+
+
+@pytest.mark.parametrize(
+    ("adaptation", "asked", "initialisation", "shared"),
+    [
+        ("linear", "", "spark", True),
+        ("linear", "", "scratch", True),
+        ("full", "", "spark", False),
+        ("full", ", settings: {release_epoch: 10}", "spark", True),
+        ("full", ", settings: {release_epoch: 10}", "scratch", False),  # each run draws an encoder of its own
+        ("full", ", space: {release_epoch: {choices: [0, 5]}}", "spark", True),
+        ("full", ", space: {lr: {low: 0.001, high: 0.01}}", "spark", False),
+        ("batch_norm", "", "spark", False),
+    ],
+)
+def test_what_sees_a_frozen_encoder_shares_its_features(adaptation, asked, initialisation, shared):
+    study = read_study("quickstart", [f"adaptations={{{adaptation}: {{{SIZES}{asked}}}}}"])
+    cell = SimpleNamespace(factors={"adaptation": adaptation, "initialisation": initialisation})
+    assert shares_features(study, cell) == shared
+
+
+def test_a_signal_ends_the_wait_for_features_with_its_own_exit_code(ray_cluster):
+    def leave(number, frame):
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+
+    def sleep():  # all of it in here, since workers cannot import this file
+        import time
+
+        time.sleep(20)
+
+    endless = ray.remote(num_cpus=0)(sleep).remote()
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    try:
+        with pytest.raises(SystemExit) as ended:
+            features._ended([endless])
+        assert ray.wait([endless], timeout=0) == ([], [endless]), "it was not waited for"
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        ray.cancel(endless, force=True)
+    assert ended.value.code == 143

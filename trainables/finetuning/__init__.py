@@ -1,0 +1,1 @@
+"""Supervised adaptation of an encoder on a labelled subset, and its predictions."""

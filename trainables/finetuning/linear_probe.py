@@ -1,0 +1,202 @@
+"""The linear probe: a logistic regression on the features of an encoder that stays as it is."""
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from filelock import FileLock
+from numpy.typing import ArrayLike
+from scipy.optimize import minimize
+from torch import Tensor
+from torch.nn import functional
+
+from study.data import node_cache
+from trainables import adaptations, device
+from trainables.finetuning import cross_validation, encoder_features
+from trainables.finetuning.classifier import loss_of, probabilities
+from trainables.scoring import run_result, test_sets
+
+ITERATIONS = 1000
+LAYOUT = 1  # raised whenever `features` would give other values for the same arguments
+
+
+def run(job: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Fit the probe on `job["train"]` and yield one record; `step` counts the optimiser's iterations.
+
+    With `folds` there is a probe a fold, each judged on its own fold, and a final run tests one more, fitted on all of
+    the subset; `step` is then the largest of their iterations, `images` the sum of those that each was fitted on.
+
+    Features come from `job["features"]`, or (None) are computed here; those of a test set with images of its own are
+    computed once a node. Nothing is random, so the seed matters only where the encoder itself is made from it. Raises
+    ValueError for settings, rows or features that make no sense.
+    """
+    settings = adaptations.get("linear").resolve(job["settings"])
+    run_result.check(job)
+    parts = cross_validation.parts(job)
+    with device.threads(job["threads"]), device.memory_share(job.get("gpus")):
+        spent = run_result.Spent()
+        with spent.time(computing=False):
+            given = _job_features(job) if job["features"] is None else read_features(job["features"])
+
+        def fitted(part: Mapping[str, Any]) -> Probe:
+            labels = test_sets.labels_of(part, part["train_labels"])
+            return Probe(given[part["train"]], labels, job["classes"], **settings)
+
+        with spent.time(computing=True):
+            judged = [fitted(part) for part in parts]
+            p_vals = [probe.predict(given[part["val"]]) for probe, part in zip(judged, parts, strict=True)]
+            whole = cross_validation.whole(job) if test_sets.of(job) else None
+            probes = judged if whole is None else [*judged, fitted(whole)]
+
+        def predict(test: Mapping[str, Any]) -> np.ndarray:
+            images = test.get("images", job["images"])
+            theirs = given if images == job["images"] else _features_elsewhere(job, images)
+            return probes[-1].predict(theirs[test["rows"]])
+
+        step, loss = max(probe.iterations for probe in probes), float(np.mean([probe.loss for probe in probes]))
+        images = sum(probe.images for probe in probes)
+        record = run_result.epoch(parts, p_vals, epoch=1, step=step, images=images, loss=loss)
+        facts = {"epochs": 1, "images": images, "device": "cpu", "threads": job["threads"]}
+        record["result"] = run_result.outcome(job, parts, p_vals, predict, spent, **facts)
+        yield record
+
+
+class Probe:
+    """Logistic regression: argmin over (W, b) of the mean cross-entropy + weight_decay / 2 * |W|^2, by L-BFGS in
+    float64.
+
+    Features (N, D) are standardised by the training rows' own mean and deviation; a constant one becomes 0. With labels
+    (N,) it is multinomial. With labels (N, findings) of 0 and 1 the findings' cross-entropies are added up, so each is
+    a logistic regression of its own. `loss` is the mean cross-entropy on the training rows (and over findings), without
+    the penalty; `images` are the training rows, `iterations` the optimiser's.
+    """
+
+    def __init__(self, features: np.ndarray, labels: ArrayLike, classes: int, *, weight_decay: float) -> None:
+        x = torch.from_numpy(features.astype(np.float64))
+        self.mean, spread = x.mean(0), x.std(0, correction=0)
+        # Rounding leaves a constant feature a deviation of about 1e-16 of its size.
+        self.deviation = torch.where(spread > 1e-7 * self.mean.abs().clamp(min=1e-12), spread, torch.inf)
+        x, y = self._standardised(features), torch.as_tensor(labels)
+        self.multi, self.images = y.ndim == 2, len(x)
+        hot = y.double() if self.multi else functional.one_hot(y, classes).double()
+        size = x.shape[1]
+
+        def penalised(flat: np.ndarray) -> tuple[float, np.ndarray]:
+            weights = torch.from_numpy(flat).view(size + 1, classes)
+            logits = torch.addmm(weights[-1], x, weights[:-1])
+            if self.multi:
+                p, fit = (
+                    torch.sigmoid(logits),
+                    -functional.binary_cross_entropy_with_logits(logits, hot, reduction="sum"),
+                )
+            else:
+                log_p = torch.log_softmax(logits, 1)
+                p, fit = log_p.exp(), (hot * log_p).sum()
+            residual = (p - hot) / len(x)
+            slope = torch.cat([x.T @ residual + weight_decay * weights[:-1], residual.sum(0, keepdim=True)])
+            value = -fit / len(x) + weight_decay / 2 * weights[:-1].square().sum()
+            return value.item(), slope.flatten().numpy()
+
+        start = np.zeros((size + 1) * classes)
+        found = minimize(penalised, start, jac=True, method="L-BFGS-B", options={"maxiter": ITERATIONS, "gtol": 1e-6})
+        self.weights = torch.from_numpy(found.x).view(size + 1, classes)
+        self.iterations = int(found.nit)
+        self.loss = loss_of(self._logits(x), hot if self.multi else y, smoothing=0.0).item()
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """Probabilities (N, classes) of features (N, D)."""
+        return probabilities(self._logits(self._standardised(features)), multi=self.multi)
+
+    def _standardised(self, features: np.ndarray) -> Tensor:
+        return (torch.from_numpy(features.astype(np.float64)) - self.mean) / self.deviation
+
+    def _logits(self, x: Tensor) -> Tensor:
+        return torch.addmm(self.weights[-1], x, self.weights[:-1])
+
+
+def features(
+    encoder_ref: Mapping[str, str] | None,
+    backbone: str,
+    images_ref: Mapping[str, str],
+    size: int,
+    window: tuple[float, float],
+    threads: int,
+    seed: int,
+) -> np.ndarray:
+    """Features (N, D), float32, of every image of the store under the encoder, or (None) under a random one of `seed`.
+
+    Raises RuntimeError if the encoder is not bit for bit what it was before.
+    """
+    with device.threads(threads):
+        where = device.choose()
+        encoder = device.place(encoder_features.encoder(backbone, encoder_ref, seed=seed), where)
+        before = encoder_features.state_hash(encoder)
+        found = encoder_features.embed(
+            encoder, encoder_features.images(images_ref, None, size=size, window=window), where
+        ).numpy()
+        if encoder_features.state_hash(encoder) != before:
+            raise RuntimeError(f"the encoder ({backbone}) changed while its features were computed: it is not frozen")
+    return found
+
+
+def write_features(job: Mapping[str, Any], uri: str | os.PathLike[str]) -> dict[str, str]:
+    """Compute `features` for a job's encoder and images and leave them at `uri` (a path or URL, .npy) whole or not at
+    all.
+
+    The job's backbone, encoder, images, image_size, window, threads and (for no encoder) seed are read. Returns
+    {"uri", "digest"}.
+    """
+    buffer = io.BytesIO()
+    np.save(buffer, _job_features(job), allow_pickle=False)
+    content = buffer.getvalue()
+    node_cache.put(os.fspath(uri), content)
+    return {"uri": os.fspath(uri), "digest": hashlib.sha256(content).hexdigest()}
+
+
+def read_features(ref: Mapping[str, str]) -> np.ndarray:
+    """The features (N, D) written under (uri, digest), as a memory map. Raises ValueError naming the file if its bytes
+    are not those."""
+    path = Path(node_cache.local(ref))
+    about = path.stat()
+    if _digest(path, about.st_mtime_ns, about.st_size) != ref["digest"]:
+        raise ValueError(f"{ref['uri']}: not the features that were written (their digest differs); remove the file")
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+@lru_cache(maxsize=256)
+def _digest(path: Path, changed: int, size: int) -> str:
+    """The sha256 of a file's bytes, computed once a process while time of change and size are the same."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _features_elsewhere(job: Mapping[str, Any], images: Mapping[str, str]) -> np.ndarray:
+    """Features of all images of another store under the job's encoder, kept in the node's cache for all its workers."""
+    encoder = job["encoder"]
+    drawn = job["seed"] if encoder is None else encoder["digest"]
+    what = [job["backbone"], drawn, images["digest"], job["image_size"], list(job["window"])]
+    name = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]
+    path = node_cache.folder() / f"features-v{LAYOUT}-{name}.npy"
+    with FileLock(f"{path}.lock"):
+        if not path.exists():
+            write_features({**job, "images": images}, path)
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def _job_features(job: Mapping[str, Any]) -> np.ndarray:
+    return features(
+        job["encoder"],
+        job["backbone"],
+        job["images"],
+        job["image_size"],
+        job["window"],
+        job["threads"],
+        job["seed"] if job["encoder"] is None else 0,
+    )

@@ -1,0 +1,1 @@
+"""Convolutions over the visible patches alone, as SparK needs them."""

@@ -1,0 +1,1 @@
+"""From predicted probabilities to scores: metrics, thresholds, patients, test sets."""

@@ -1,0 +1,1 @@
+"""What is done to images: views, augmentation, disruption, resampling."""
