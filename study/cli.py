@@ -28,11 +28,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"labelcurve: {error}; mend it and run the same command again", file=sys.stderr)
         return SurroundingsFailed.exit_code
-    except Exception as error:
-        if not hasattr(error, "exit_code"):  # those of the ledger, which knows nothing of ours, have one too
-            raise
-        print(f"labelcurve: {error}", file=sys.stderr)
-        return error.exit_code
 
 
 def _parser() -> argparse.ArgumentParser:

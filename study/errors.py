@@ -1,4 +1,8 @@
-"""The two ways in which a run ends early, each with the exit code that a caller sees."""
+"""The ways in which a command ends early: each one clear line for the user, with the exit code that a caller sees.
+
+``LabelcurveError`` (1, an error of ours) has two branches: ``InputRefused`` (2, change what was given) and
+``SurroundingsFailed`` (5, run again). What can go wrong with a ledger is a ``LedgerError`` besides.
+"""
 
 
 class LabelcurveError(Exception):
@@ -17,6 +21,34 @@ class SurroundingsFailed(LabelcurveError):
     """Disk, cluster or lock failed; running the same command again goes on where it stopped."""
 
     exit_code = 5
+
+
+class LedgerError(LabelcurveError):
+    """The tables of a study cannot be used as they are."""
+
+
+class LockHeld(SurroundingsFailed, LedgerError):
+    """Another process is writing to this study."""
+
+
+class LockUnsupported(SurroundingsFailed, LedgerError):
+    """There is no way yet to make sure that only one process writes here."""
+
+
+class Damaged(SurroundingsFailed, LedgerError):
+    """A file of a table is not what was written there."""
+
+
+class Overtaken(SurroundingsFailed, LedgerError):
+    """Another driver has taken this study over, while this one could not renew its lease."""
+
+
+class UnknownVersion(InputRefused, LedgerError):
+    """A file of a table was written by another version of Labelcurve, with other columns."""
+
+
+class Contradiction(InputRefused, LedgerError):
+    """A key is stored already, and what was run under it then is not what is offered now."""
 
 
 def last_line(error: BaseException) -> str:

@@ -16,7 +16,7 @@ from study.data.pseudonyms import PseudonymKey, find_key
 from study.errors import InputRefused, SurroundingsFailed
 from study.execution.cell_context import CellContext, run_adaptation
 from study.failpoints import failpoint
-from study.ledger import Ledger, LedgerError, lock
+from study.ledger import Ledger, lock
 from study.planning.accepted import accept, accepted, check_accepted, planned, spaces
 from study.planning.plan import make_plan
 from study.pretraining.encoder_weights import check_models
@@ -70,9 +70,6 @@ def run_study(
                 failpoint("lock-taken")
                 _sweep(storage)
                 return _run(study, storage, store or there.full("store"), address, key_file, run_job, retry, say)
-    except LedgerError as error:
-        refused = error.exit_code == InputRefused.exit_code
-        raise (InputRefused if refused else SurroundingsFailed)(str(error)) from None
     except ClusterUnavailable as error:
         raise SurroundingsFailed(str(error)) from None
 

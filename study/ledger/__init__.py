@@ -4,11 +4,11 @@ A reader needs `frame` (one study) or `frames` (many), who only looks on `count`
 `Ledger`. `schemas` has the columns.
 """
 
+from study.errors import Contradiction, Damaged, LedgerError, LockHeld, LockUnsupported, Overtaken, UnknownVersion
 from study.storage.storage import Storage
 
 from .commit import Ledger
 from .counts import count
-from .errors import Contradiction, Damaged, LedgerError, LockHeld, LockUnsupported, Overtaken, UnknownVersion
 from .lock import lock
 from .lock_holder import holder
 from .read import frame, frames

@@ -8,9 +8,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from study.errors import Contradiction, Damaged
 from study.storage.storage import TMP, Storage
 
-from .errors import Contradiction, Damaged
 from .read import committed
 from .rows import Row, to_table
 from .schemas import ATTEMPTS, COMMITTED, DEPENDENTS, TABLES

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import polars as pl
 
+from study.errors import Damaged
 from study.storage.storage import Storage
 
-from .errors import Damaged
 from .schemas import TABLES
 from .segments import damage, read, segments
 

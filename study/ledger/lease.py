@@ -17,9 +17,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from study.errors import LockHeld, Overtaken
 from study.storage.storage import Storage
-
-from .errors import LockHeld, Overtaken
 
 LEASE = "lease.json"
 SECONDS = 60.0

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from study.errors import LockHeld
 from study.storage.storage import Storage
 
-from .errors import LockHeld
 from .lease import leased
 
 LOCK = "lock"

@@ -6,9 +6,9 @@ import polars as pl
 import pyarrow as pa
 from fsspec.core import url_to_fs
 
+from study.errors import LedgerError
 from study.storage.storage import Storage
 
-from .errors import LedgerError
 from .schemas import COMMITTED, DEPENDENTS, TABLES
 from .segments import read, segments
 

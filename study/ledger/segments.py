@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from study.errors import Damaged, UnknownVersion
 from study.storage.storage import Storage
 
-from .errors import Damaged, UnknownVersion
 from .lease import overtaken
 from .schemas import COMMITTED, DEPENDENTS, TABLES, VERSION
 

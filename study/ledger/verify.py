@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from study.errors import Damaged, UnknownVersion
 from study.storage.storage import TMP, Storage
 
-from .errors import Damaged, UnknownVersion
 from .schemas import COMMITTED, DEPENDENTS, TABLES
 from .segments import NAME, path_of, read, write
 

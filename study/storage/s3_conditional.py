@@ -5,7 +5,7 @@ and made only while there is none (`If-None-Match`). fsspec has no common word f
 import uuid
 from typing import Any
 
-from study.ledger.errors import LockUnsupported
+from study.errors import LockUnsupported
 
 _REFUSED = {"PreconditionFailed", "412", "NoSuchKey", "404"}
 _BUSY = {"ConditionalRequestConflict", "409"}

@@ -15,7 +15,7 @@ from pathlib import Path
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
-from study.ledger.errors import LedgerError
+from study.errors import LedgerError
 
 from . import s3_conditional
 
