@@ -15,14 +15,16 @@ from study.data.ingest import check_sources, ingest
 from study.data.pseudonyms import PseudonymKey, find_key
 from study.errors import InputRefused, SurroundingsFailed
 from study.execution.cell_context import CellContext, run_adaptation
+from study.execution.retries import free_failed
 from study.failpoints import failpoint
+from study.finals.stage import failed_cells, final_stage
 from study.ledger import Ledger, lock
 from study.planning.accepted import accept, accepted, check_accepted, planned, spaces
 from study.planning.plan import make_plan
 from study.pretraining.encoder_weights import check_models
 from study.pretraining.encoders import Encoders
 from study.pretraining.features import make_features
-from study.search.stage import failed_cells, final_stage, free_failed, search_stage
+from study.search.stage import search_stage
 from study.storage import Storage
 from study.storage.storage import TMP
 from study.tracking import open_mirror

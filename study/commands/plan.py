@@ -3,17 +3,13 @@
 import argparse
 from typing import Any
 
+from study.commands._arguments import add_study
+
 
 def add_to(commands: Any) -> None:
     plan = commands.add_parser("plan", help="print what a study would run, and run nothing")
     add_study(plan)
     plan.set_defaults(do=_plan)
-
-
-def add_study(command: argparse.ArgumentParser) -> None:
-    """The arguments that name a study: its file or preset, and what is set otherwise than it says."""
-    command.add_argument("study", metavar="STUDY", help="a study file, or a preset's name")
-    command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one setting")
 
 
 def _plan(options: argparse.Namespace) -> int:

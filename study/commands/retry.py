@@ -3,7 +3,8 @@
 import argparse
 from typing import Any
 
-from study.commands.run import add_place, run_to_its_end
+from study.commands._arguments import add_place
+from study.commands.run import run_to_its_end
 
 FAILURES = ("failed_oom", "timed_out", "failed_error", "failed_nan")
 

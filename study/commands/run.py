@@ -1,10 +1,9 @@
 """`labelcurve run`: a study, from where it is to its end."""
 
 import argparse
-from pathlib import Path
 from typing import Any
 
-from study.commands.plan import add_study
+from study.commands._arguments import add_place
 
 DONE, WITH_FAILURES = 0, 4
 
@@ -13,21 +12,6 @@ def add_to(commands: Any) -> None:
     run = commands.add_parser("run", help="run a study, or go on with it")
     add_place(run)
     run.set_defaults(do=run_to_its_end, status=())
-
-
-def add_place(command: argparse.ArgumentParser) -> None:
-    """The study, and where it runs and leaves its results."""
-    add_study(command)
-    command.add_argument(
-        "--results", default="results", metavar="DIR", help="or s3://bucket/prefix; default: %(default)s"
-    )
-    command.add_argument("--store", metavar="DIR", help="where ingested images lie (default: DIR of --results, /store)")
-    command.add_argument(
-        "--address", metavar="ADDRESS", help="a Ray cluster to join; by default a private one is started"
-    )
-    command.add_argument(
-        "--pseudonym-key", type=Path, metavar="FILE", help="the secret that patient pseudonyms are made with"
-    )
 
 
 def run_to_its_end(options: argparse.Namespace) -> int:

@@ -1,5 +1,6 @@
 """What is known of a trial or a final run once it has ended, however it ended."""
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,3 +20,8 @@ class FinishedRun:
     ended_at: datetime
     epochs: int
     images: int
+
+
+def finite(value: float | None) -> float | None:
+    """The value, or None where there is no finite one: tables hold null, never NaN."""
+    return value if value is not None and math.isfinite(value) else None

@@ -10,12 +10,11 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
-from study.execution.finished_run import FinishedRun
+from study.execution.finished_run import FinishedRun, finite
 from study.execution.held_signals import HeldSignals
 from study.execution.limits import Limits, no_report
 from study.execution.worker import RunJob, describe, records, status_of
 from study.execution.worker_failures import WorkerFailures, unwrapped
-from study.search.scheduler import finite
 
 POLL_SECONDS = 0.5
 

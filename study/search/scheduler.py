@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from study.execution.finished_run import FinishedRun
+from study.execution.finished_run import FinishedRun, finite
 from study.execution.worker_failures import WorkerFailures
 from study.search.cell_study import CellStudy, PastTrial
 
@@ -223,8 +223,3 @@ class CellScheduler:
     def _run(self, trial: OpenTrial) -> OpenTrial:
         self._running.append(trial)
         return trial
-
-
-def finite(value: float | None) -> float | None:
-    """The value, or None where there is no finite one: tables hold null, never NaN."""
-    return value if value is not None and math.isfinite(value) else None

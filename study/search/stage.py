@@ -1,26 +1,22 @@
-"""The third and fourth stage: every cell's trials, then final runs of the settings that they chose."""
+"""The stage that searches: every cell's trials, side by side."""
 
 import json
-from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from study import identity
 from study.execution.cell_context import CellContext
-from study.execution.ledger_rows import curve_rows, prediction_rows, run_row, score_rows
+from study.execution.ledger_rows import curve_rows, run_row
 from study.execution.limits import Limits
-from study.execution.trial_jobs import final_job
 from study.failpoints import failpoint
-from study.finals.final_runner import FinalJob, FinishedFinal, run_finals
-from study.ledger import ATTEMPTS, Ledger, frame
+from study.ledger import ATTEMPTS, frame
 from study.planning.plan import Cell
 from study.progress import Progress
 from study.search import FinishedTrial, PastTrial, Pruning, Search, SearchCell, search
 from study.search.search_space import Space, present
-from study.search.selection import select
 from trainables import adaptations
 
 
@@ -75,91 +71,6 @@ def search_stage(context: CellContext, adaptation: str, *, root: str, folder: Pa
     )
 
 
-def final_stage(context: CellContext, adaptation: str) -> None:
-    """Each cell's chosen setting, trained again with fresh seeds and scored on the test set.
-
-    A stored run of a setting that is no longer the chosen one, since failed trials were run again, is superseded.
-    """
-    trials = {row["key"]: row for row in context.ledger.rows("trials")}
-    stored = {row["key"]: row for row in context.ledger.rows("finals")}
-    runs: dict[str, tuple[Cell, int, int | None, dict]] = {}
-    superseded = []
-    for cell in context.plan.of(adaptation):
-        chosen, settings = _chosen(context, cell, trials)
-        if settings is None:
-            continue
-        for seed_index in range(cell.finals):
-            key = context.final_key(cell, seed_index)
-            if key in stored and stored[key]["selected_trial"] == chosen:
-                context.check_stored(cell, stored[key], settings)
-                continue
-            runs[key] = (cell, seed_index, chosen, settings)
-            superseded += [key] if key in stored else []
-    if not runs:
-        return
-    if context.ledger.supersede("finals", superseded):
-        context.say(f"{adaptation}: {len(superseded)} final runs are superseded, since other trials are chosen now")
-    context.say(f"{adaptation}: {len(runs)} final runs")
-    left = Counter(cell.id for cell, *_ in runs.values())
-    progress = Progress(context.say, f"{adaptation} final runs", left)
-
-    def commit(final: FinishedFinal) -> None:
-        failpoint("final-ended")
-        cell, seed_index, chosen, settings = runs[final.key]
-        row = run_row(context, cell, final, key=final.key, index=seed_index, settings=settings)
-        row |= {
-            "search_budget": context.study.adaptations[adaptation].trials,
-            "selected_trial": chosen,
-            "selection": cell.selection,
-        }
-        result = final.result or {}
-        scores = score_rows(final.key, result.get("scores", []))
-        context.ledger.commit(
-            "finals",
-            row,
-            curves=curve_rows(final.key, final.curves),
-            predictions=prediction_rows(final.key, context.task(cell), result.get("predictions", [])),
-            scores=scores,
-        )
-        failpoint("final-committed")
-        context.mirror.final(row, scores)
-        progress.ended(cell.id, final.status)
-
-    slot = context.study.resources.trial
-    jobs = [
-        FinalJob(key, final_job(context.job(cell), context.task(cell), settings, identity.seed(key)))
-        for key, (cell, _, _, settings) in runs.items()
-    ]
-    run_finals(
-        jobs,
-        commit=commit,
-        run_job=context.run_job,
-        limits=Limits(slot.timeout, slot.memory, oom_alone=slot.gpus > 0),
-        cpus=slot.cpus,
-        gpus=slot.gpus,
-        slots=context.slots,
-    )
-
-
-def free_failed(ledger: Ledger, statuses: Collection[str]) -> tuple[int, int]:
-    """Set aside the trials and final runs that ended so, to be run again; how many there were of each.
-
-    A trial runs again with the settings and the seed that it had. Trials behind it stay as they are: they were proposed
-    without its outcome. Where the cell's choice changes with it, `final_stage` makes its final runs anew.
-    """
-    moved = []
-    for table in ("trials", "finals"):
-        failed = {row["key"] for row in ledger.rows(table) if row["status"] in statuses}
-        moved.append(ledger.supersede(table, failed))
-    return moved[0], moved[1]
-
-
-def failed_cells(context: CellContext) -> int:
-    """Cells without one completed final run."""
-    scored = {row["key"] for row in context.ledger.rows("finals") if row["status"] == "completed"}
-    return sum(not any(context.final_key(cell, i) in scored for i in range(cell.finals)) for cell in context.plan.cells)
-
-
 def _with_history(
     context: CellContext, cells: Mapping[str, Cell], space: Space, min_val_images: int, root: str
 ) -> list[SearchCell]:
@@ -192,15 +103,6 @@ def _with_history(
         pruned = judged_on >= min_val_images
         searched.append(SearchCell(cell.id, cell.trials, context.job(cell), past, again, pruned))
     return searched
-
-
-def _chosen(context: CellContext, cell: Cell, trials: dict[str, dict[str, Any]]) -> tuple[int | None, dict | None]:
-    """(trial, settings) for a cell's final runs; settings are None where no trial of it completed."""
-    if not cell.searched:
-        return None, context.settings(cell, {})
-    rows = [trials[context.trial_key(cell, index)] for index in range(cell.trials)]
-    index = select(rows)
-    return (None, None) if index is None else (index, json.loads(rows[index]["settings"]))
 
 
 def _scored(context: CellContext, cell: Cell, score: float | None) -> str:

@@ -1,7 +1,7 @@
 """The self-supervised methods: one file each in this folder, found by its name.
 
 Nothing here imports torch, so a study can be checked where no method can run. A method's file defines, at its top
-level, one `class Settings(Common)` that uses pydantic, `_settings` and the standard library alone, and one class under
+level, one `class Settings(Common)` that uses pydantic, `settings` and the standard library alone, and one class under
 `@register`.
 """
 
@@ -19,13 +19,15 @@ from pydantic import BaseModel, ValidationError
 
 T = TypeVar("T")
 
+SHARED = {"base", "settings"}  # what the methods have in common
+
 _CLASSES: dict[str, type] = {}
 
 
 def names() -> list[str]:
     """All methods, sorted."""
-    found = (module.name for module in pkgutil.iter_modules(__path__))
-    return sorted(name for name in found if name != "base" and not name.startswith("_"))
+    found = (module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg)
+    return sorted(name for name in found if name not in SHARED and not name.startswith("_"))
 
 
 def register(cls: type[T]) -> type[T]:
@@ -97,4 +99,4 @@ def _is_plain_import(node: ast.stmt) -> bool:
     else:
         return False
     plain = sys.stdlib_module_names | {"pydantic"}
-    return all(module.partition(".")[0] in plain or module == f"{__name__}._settings" for module in modules)
+    return all(module.partition(".")[0] in plain or module == f"{__name__}.settings" for module in modules)

@@ -88,8 +88,8 @@ def test_another_key_is_refused(source, tmp_path, key, say):
 def test_a_killed_ingest_leaves_no_entry_and_the_next_one_ends_it(source, tmp_path, key, say):
     code = (
         "import os, signal, sys; from types import SimpleNamespace; from pathlib import Path\n"
-        "from study.data import corpus; from study.data.pseudonyms import PseudonymKey\n"
-        "corpus.entries.write = lambda *a: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "from study.data import dicom_corpus as corpus; from study.data.pseudonyms import PseudonymKey\n"
+        "corpus.store_entries.write = lambda *a: os.kill(os.getpid(), signal.SIGKILL)\n"
         "corpus.ingest_corpus(SimpleNamespace(dicom=Path(sys.argv[1])), store=Path(sys.argv[2]),"
         " key=PseudonymKey(b'a key for tests only'), say=print)"
     )

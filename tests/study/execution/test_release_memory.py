@@ -8,7 +8,7 @@ import pytest
 
 PROGRAM = """
 import sys
-from study.search import tidying, worker
+from study.execution import release_memory, worker
 if sys.argv[1] == "untidy":
     worker.tidy = lambda: None
 kept = []
@@ -18,10 +18,10 @@ def job(_):
     kept.append(blocks[-1])  # on top of the heap, which therefore does not shrink by itself
     yield {"result": {}}
 
-before = tidying.resident()
+before = release_memory.resident()
 for _ in range(2):
     list(worker.records(job, {}))
-print((tidying.resident() - before) // 2**20)
+print((release_memory.resident() - before) // 2**20)
 """
 
 

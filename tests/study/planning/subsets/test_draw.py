@@ -92,7 +92,7 @@ def order_of(samples, **position):
 
 SCRIPT = """
 import polars as pl
-from study.subsets import Draw, Pool, Subset
+from study.planning.subsets import Draw, Pool, Subset
 samples = pl.DataFrame({
     "row": range(40),
     "digest": [f"d{i}" for i in range(40)],
