@@ -5,10 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-RESULTS_VERSION = 3
-"""Raised whenever a change of the code changes scores: results of two versions never mix in one study."""
-
-DEFAULT_FACTORS = {"fold": None, "validation": "paid", "length": "epochs", "label_noise": 0.0, "imbalance": None}
+from study.vocabulary import position
 
 
 def digest(value: Any, *, length: int = 16) -> str:
@@ -22,8 +19,7 @@ def key(identity: Mapping[str, Any], factors: Mapping[str, Any], phase: str, ind
 
     Leaving defaults out keeps the keys of old studies when a later version adds a factor.
     """
-    set_factors = {name: value for name, value in factors.items() if DEFAULT_FACTORS.get(name, _UNSET) != value}
-    return digest({"study": dict(identity), "factors": set_factors, "phase": phase, "index": index})
+    return digest({"study": dict(identity), "factors": position(**factors), "phase": phase, "index": index})
 
 
 def seed(of: str) -> int:
@@ -34,6 +30,3 @@ def seed(of: str) -> int:
 def chosen(of: str, share: float) -> bool:
     """Whether this key is among a share of all keys, which its hash alone decides."""
     return seed(of) < share * 2**31
-
-
-_UNSET = object()

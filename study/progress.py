@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 
 from study.console import Console
+from study.vocabulary import FAILED
 
 LINES = 20
 """So many lines a stage, however many runs it has, where there is no terminal to redraw."""
@@ -33,7 +34,7 @@ class Progress:
 
     def ended(self, cell: str, status: str) -> None:
         self._done += 1
-        self._failed += status not in ("completed", "pruned")
+        self._failed += status in FAILED
         self._left[cell] -= 1
         self._cells_done += self._left[cell] == 0
         if self._done == self._total:

@@ -5,8 +5,7 @@ from typing import Any
 
 from study.commands._arguments import add_place
 from study.commands.run import run_to_its_end
-
-FAILURES = ("failed_oom", "timed_out", "failed_error", "failed_nan")
+from study.vocabulary import FAILED
 
 
 def add_to(commands: Any) -> None:
@@ -17,13 +16,13 @@ def add_to(commands: Any) -> None:
         type=_failures,
         required=True,
         metavar="STATUS[,...]",
-        help=f"how they ended: {', '.join(FAILURES)}; a trial runs again with the settings and the seed it had",
+        help=f"how they ended: {', '.join(FAILED)}; a trial runs again with the settings and the seed it had",
     )
     retry.set_defaults(do=run_to_its_end)
 
 
 def _failures(text: str) -> list[str]:
     names = text.split(",")
-    if strange := [name for name in names if name not in FAILURES]:
-        raise argparse.ArgumentTypeError(f"{strange[0]!r} is not among {', '.join(FAILURES)}")
+    if strange := [name for name in names if name not in FAILED]:
+        raise argparse.ArgumentTypeError(f"{strange[0]!r} is not among {', '.join(FAILED)}")
     return names

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from study.vocabulary import Objective
+
 from .base import Count, Levels, Share, StrictConfig
 
 
@@ -127,7 +129,7 @@ class Selection(StrictConfig):
     min_val_patients: Annotated[int, Field(ge=1)] = 3
     otherwise: Literal["defaults", "cv"] = "defaults"
     folds: Annotated[int, Field(ge=2)] = 5
-    objective: Literal["auc", "log_loss"] = "auc"
+    objective: Objective = "auc"
 
 
 class Scoring(StrictConfig):

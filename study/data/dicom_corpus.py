@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 import polars as pl
 
+from study import versions
 from study.data import store_entries
 from study.data.dicom import Header, Rejected, Slice, read_header, read_slices
 from study.data.phantom import scans
@@ -27,7 +28,6 @@ from study.data.pseudonyms import PHANTOM_KEY, PseudonymKey
 from study.data.slice_store import StoreRef, StoreWriter
 from study.errors import InputRefused
 
-VERSION = 1  # raised whenever the same files would give other slices
 DOCUMENT = "corpus.json"
 REJECTS = {"digest": pl.String, "reason": pl.String, "series": pl.String, "source": pl.String}
 _THREADS = min(4, os.cpu_count() or 1)
@@ -55,7 +55,7 @@ def ingest_corpus(source: Any, *, store: Path, key: PseudonymKey | None, say: Ca
     """
     settings = getattr(source, "phantom", None)
     if settings is not None:
-        listing = store_entries.fingerprint(["corpus", VERSION, scans.identity(settings)])
+        listing = store_entries.fingerprint(["corpus", versions.CORPUS, scans.identity(settings)])
 
         def make(entry: Path) -> None:
             with TemporaryDirectory() as folder:
@@ -67,7 +67,7 @@ def ingest_corpus(source: Any, *, store: Path, key: PseudonymKey | None, say: Ca
         raise InputRefused("real images need a pseudonym key")
     folder = Path(source.dicom)
     files = _files(folder)
-    listing = store_entries.fingerprint(["corpus", VERSION], files)
+    listing = store_entries.fingerprint(["corpus", versions.CORPUS], files)
     return _open(Path(store), listing, key, lambda entry: _ingest(folder, files, entry, key, listing, say), say)
 
 
@@ -137,7 +137,13 @@ def _ingest(
             images = writer.close()
     pl.DataFrame(rejects, schema=REJECTS).write_parquet(entry / "rejects.parquet")
     counts = {"patients": len(patients), "slices": len(seen), "rejects": len(rejects)}
-    content = {"version": VERSION, "images": images.digest, "key_check": key.check, "listing": listing, **counts}
+    content = {
+        "version": versions.CORPUS,
+        "images": images.digest,
+        "key_check": key.check,
+        "listing": listing,
+        **counts,
+    }
     store_entries.write(entry, DOCUMENT, content)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from study import versions
 from study.data import store_entries
 from study.data.labels_csv import Coding, LabelRow, nearest, read_labels
 from study.data.pseudonyms import PseudonymKey
@@ -17,7 +18,6 @@ from study.data.splits import token_of
 from study.data.task_files import folder_pixels, write_images, write_test_labels
 from study.errors import InputRefused
 
-VERSION = 1  # raised whenever the same files would give another test set
 DOCUMENT = "external.json"
 COLUMNS = {"row": pl.Int64, "digest": pl.String, "patient": pl.String, "token": pl.String}
 
@@ -50,7 +50,13 @@ def freeze_external(
     labels = Path(source.labels)
     rows, _ = _rows(source, coding)
     paths = paths_of(rows, Path(source.images), labels)
-    identity = ["external", VERSION, coding.classes, coding.kind, hashlib.sha256(labels.read_bytes()).hexdigest()]
+    identity = [
+        "external",
+        versions.EXTERNAL_TEST_SET,
+        coding.classes,
+        coding.kind,
+        hashlib.sha256(labels.read_bytes()).hexdigest(),
+    ]
     files = {(row.file, path) for row, path in zip(rows, paths, strict=True)}
     listing = store_entries.fingerprint(identity, files)
 

@@ -12,10 +12,10 @@ import numpy as np
 from filelock import FileLock
 from PIL import Image
 
+from study import versions
 from study.data.slice_store import SliceStore, StoreRef
 from study.storage import Storage
 
-LAYOUT = 1  # raised whenever `resized` would give other values for the same arguments
 _CHUNK = 1 << 20
 
 Ref = StoreRef | Mapping[str, str]
@@ -78,7 +78,7 @@ def resized(ref: Ref, *, size: int, window: tuple[float, float]) -> np.ndarray:
         for i in range(len(store)):
             file.write(_resize(store.pixels(i), size, low, high).tobytes())
 
-    name = f"resized-v{LAYOUT}-{ref.digest[:32]}-{size}-{low:g}_{high:g}.npy"
+    name = f"resized-v{versions.RESIZED}-{ref.digest[:32]}-{size}-{low:g}_{high:g}.npy"
     return np.load(_made_once(name, make), mmap_mode="r")
 
 

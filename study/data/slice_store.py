@@ -15,9 +15,10 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
+from study import versions
+
 Unit = Literal["hu", "grey"]
 DTYPES: dict[str, np.dtype] = {"hu": np.dtype("<i2"), "grey": np.dtype("u1")}
-LAYOUT = "1"
 _BATCH_BYTES = 16 << 20
 
 _FIELDS = [
@@ -49,7 +50,7 @@ class StoreWriter:
         self._path = Path(path).absolute()
         self._tmp = self._path.with_name(f".{self._path.name}.{os.getpid()}.tmp")
         self._dtype = DTYPES[unit]
-        metadata = {"labelcurve.unit": unit, "labelcurve.layout": LAYOUT}
+        metadata = {"labelcurve.unit": unit, "labelcurve.layout": versions.SLICE_STORE}
         self._schema = pa.schema(_FIELDS, metadata=metadata)
         self._file = _HashedFile(self._tmp)
         self._writer = pa.ipc.new_file(pa.PythonFile(self._file, mode="w"), self._schema)
@@ -100,8 +101,10 @@ class SliceStore:
         except pa.ArrowInvalid as error:
             raise ValueError(f"{path} is no slice store or is damaged; delete its folder and ingest again") from error
         metadata = reader.schema.metadata or {}
-        if metadata.get(b"labelcurve.layout") != LAYOUT.encode():
-            raise ValueError(f"{path} is no slice store of layout {LAYOUT}; delete its folder and ingest again")
+        if metadata.get(b"labelcurve.layout") != versions.SLICE_STORE.encode():
+            raise ValueError(
+                f"{path} is no slice store of layout {versions.SLICE_STORE}; delete its folder and ingest again"
+            )
         unit = metadata[b"labelcurve.unit"].decode()
         self.unit: Unit = "hu" if unit == "hu" else "grey"
         batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]

@@ -4,15 +4,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from study import identity
 from study.data.frozen_task import FrozenTask
 from study.execution.cell_context import CellContext
 from study.execution.finished_run import FinishedRun
-from study.ledger import TABLES
 from study.planning.plan import Cell
 from study.provenance import provenance
-
-HYPERPARAMETERS = [name for name in TABLES["trials"].names if name.startswith("hp_")]
+from study.vocabulary import DEFAULT_FACTORS, HYPERPARAMETERS
 
 
 def run_row(
@@ -28,7 +25,7 @@ def run_row(
         "study": context.study.name,
         "index": index,
         "status": run.status,
-        **identity.DEFAULT_FACTORS,
+        **DEFAULT_FACTORS,
         **cell.factors,
         "n_train": len(cell.subset.train),
         "n_val": len(cell.subset.val),
@@ -39,7 +36,7 @@ def run_row(
         "split_hash": context.task(cell).split_hash,
         "encoder_hash": encoder and encoder["digest"],
         "corpus_hash": context.corpus_hash(cell),
-        **{name: settings.get(name.removeprefix("hp_")) for name in HYPERPARAMETERS},
+        **{f"hp_{name}": settings.get(name) for name in HYPERPARAMETERS},
         "settings": json.dumps(dict(settings), sort_keys=True),
         "epochs": run.epochs,
         "images": run.images,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from study import identity
+from study import identity, versions
 from study.config import Scoring, Study
 from study.data.frozen_task import FrozenTask
 from study.data.samples import plain
@@ -79,7 +79,7 @@ def fingerprint(study: Study, cell: Cell, task: FrozenTask, encoder: dict | None
             "fixed": fixed,
             "data": [task.split_hash, cell.subset.hash, *([external] if external else [])],
             "encoder": encoder and encoder["digest"],
-            "results_version": identity.RESULTS_VERSION,
+            "results_version": versions.RESULTS,
         }
     )
 

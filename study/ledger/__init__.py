@@ -12,15 +12,13 @@ from .counts import count
 from .lock import lock
 from .lock_holder import holder
 from .read import frame, frames
-from .schemas import ATTEMPTS, DEPENDENTS, STATUSES, TABLES, VERSION
+from .schemas import ATTEMPTS, DEPENDENTS, TABLES
 from .verify import Problem, check, set_aside
 
 __all__ = [
     "ATTEMPTS",
     "DEPENDENTS",
-    "STATUSES",
     "TABLES",
-    "VERSION",
     "Contradiction",
     "Damaged",
     "Problem",

@@ -8,7 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from .schemas import STATUSES, TABLES
+from study.vocabulary import STATUSES
+
+from .schemas import TABLES
 
 Row = Mapping[str, Any]
 REQUIRED = ("key", "fingerprint", "status")

@@ -1,14 +1,14 @@
 """The columns of every table: one schema a table, the same in every study, so that a glob over many studies just works.
 
-What a study does not use is null. `VERSION` stands in the metadata of every file and changes with any column. Columns
-are only ever added: a file of an earlier version is read with nulls in those it lacks, and written anew when it grows.
+What a study does not use is null. `versions.LEDGER` stands in the metadata of every file and changes with any column.
+Columns are only ever added: a file of an earlier version is read with nulls in those it lacks, and written anew when it
+grows.
 """
 
 import pyarrow as pa
 
-VERSION = 3
-
-STATUSES = ("completed", "pruned", "failed_nan", "failed_oom", "failed_error", "timed_out")
+from study import versions
+from study.vocabulary import FACTORS, HYPERPARAMETERS
 
 COMMITTED = ("pretraining", "trials", "finals")
 """Tables whose rows are commit points: a key is done when its row is here."""
@@ -20,6 +20,7 @@ ATTEMPTS = "attempts"
 """Rows of trials and final runs that were set aside to be run again; their keys may stand in the tables once more."""
 
 _TIME = pa.timestamp("us", tz="UTC")
+_KINDS: dict[type, pa.DataType] = {str: pa.string(), int: pa.int32(), float: pa.float64()}
 
 
 def _list(of: pa.DataType) -> pa.DataType:
@@ -35,25 +36,16 @@ _IDENTITY = [
     *_columns(pa.int32(), "index"),
     *_columns(pa.string(), "status"),
 ]
-_FACTORS = [
-    *_columns(pa.string(), "initialisation"),
-    *_columns(pa.int32(), "pretrain_seed"),
-    *_columns(pa.string(), "task size_kind"),
-    *_columns(pa.float64(), "size_value"),
-    *_columns(pa.int32(), "n_train n_val n_patients"),
-    *_columns(pa.string(), "label_unit"),
-    *_columns(pa.int32(), "draw fold"),
-    *_columns(pa.string(), "adaptation validation length"),
-    *_columns(pa.float64(), "label_noise imbalance"),
-]
+_REALISED = [*_columns(pa.int32(), "n_train n_val n_patients"), *_columns(pa.string(), "label_unit")]
+_FACTORS = []
+for _factor in FACTORS:
+    _FACTORS += _columns(_KINDS[_factor.type], _factor.name) + (_REALISED if _factor.name == "size_value" else [])
 _INPUTS = [
     *_columns(pa.int64(), "seed"),
     *_columns(pa.string(), "subset_hash split_hash encoder_hash corpus_hash"),
 ]
 _SETTINGS = [
-    *_columns(pa.float64(), "hp_lr hp_weight_decay hp_head_lr hp_layer_decay hp_label_smoothing hp_dropout"),
-    *_columns(pa.float64(), "hp_augmentation"),
-    *_columns(pa.int32(), "hp_batch hp_release_epoch"),
+    *((f"hp_{name}", _KINDS[kind]) for name, kind in HYPERPARAMETERS.items()),
     *_columns(pa.string(), "settings"),
 ]
 _COST = [
@@ -114,7 +106,7 @@ _FINALS = [*_columns(pa.int32(), "search_budget selected_trial"), *_columns(pa.s
 
 
 def _schema(table: str, columns: list[tuple[str, pa.DataType]]) -> pa.Schema:
-    return pa.schema(columns, metadata={"labelcurve.table": table, "labelcurve.version": str(VERSION)})
+    return pa.schema(columns, metadata={"labelcurve.table": table, "labelcurve.version": str(versions.LEDGER)})
 
 
 TABLES: dict[str, pa.Schema] = {

@@ -15,14 +15,14 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from study import versions
 from study.errors import Damaged, UnknownVersion
 from study.storage.storage import Storage
 
 from .lease import overtaken
-from .schemas import COMMITTED, DEPENDENTS, TABLES, VERSION
+from .schemas import COMMITTED, DEPENDENTS, TABLES
 
 NAME = re.compile(r"\d{6}\.parquet")
-READABLE = {str(version) for version in range(1, VERSION + 1)}
 FENCE, SEALED = "labelcurve.fence", "labelcurve.sealed"
 
 
@@ -101,11 +101,11 @@ def _parsed(
     if metadata.get("labelcurve.table") != table:
         raise Damaged(damage(storage, table, path, f"it does not say that it holds {table}"))
     version = metadata.get("labelcurve.version")
-    if version not in READABLE:
+    if version not in versions.READABLE_LEDGERS:
         raise UnknownVersion(
-            f"{storage.full(path)}: written in version {version}, this Labelcurve reads up to {VERSION}"
+            f"{storage.full(path)}: written in version {version}, this Labelcurve reads up to {versions.LEDGER}"
         )
-    if not _fits(file.schema_arrow, TABLES[table], complete=version == str(VERSION)):
+    if not _fits(file.schema_arrow, TABLES[table], complete=version == str(versions.LEDGER)):
         raise Damaged(damage(storage, table, path, "its columns are not those of the table"))
     return _completed(rows, TABLES[table], columns), metadata
 

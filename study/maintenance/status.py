@@ -6,12 +6,10 @@ from typing import Any
 
 import polars as pl
 
-from study.ledger import STATUSES, count, holder
+from study.ledger import count, holder
 from study.planning.accepted import accepted, planned
 from study.storage import Storage
-
-GROUP = ["adaptation", "task", "initialisation", "size_kind", "size_value"]
-FAILED = [status for status in STATUSES if status not in ("completed", "pruned")]
+from study.vocabulary import FAILED, GROUP_FACTORS, STATUSES, encoder_name
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class Status:
     def groups(self) -> pl.DataFrame:
         """The counts of adaptation, task, initialisation and size, over seeds, draws and everything else."""
         counts = pl.col([name for name in self.cells.columns if name.startswith(("trials", "finals"))])
-        return self.cells.group_by(GROUP, maintain_order=True).agg(pl.len().alias("cells"), counts.sum())
+        return self.cells.group_by(GROUP_FACTORS, maintain_order=True).agg(pl.len().alias("cells"), counts.sum())
 
     def without_score(self) -> int:
         """Cells that have no score and get none as things are: all of their trials or final runs have ended."""
@@ -60,10 +58,7 @@ def status(root: str | Path) -> Status:
     storage = Storage(root)
     study, plan = accepted(storage), planned(storage)
     made = set(storage.list("encoders"))
-    runs = [
-        run | {"done": f"encoders/{run['initialisation']}-{run['pretrain_seed']}.json" in made}
-        for run in plan.pretraining
-    ]
+    runs = [run | {"done": f"encoders/{encoder_name(**run)}.json" in made} for run in plan.pretraining]
     factors, chosen = plan.factors, [*plan.factors, "search_budget"]
     trials, finals = _counted(root, "trials", factors), _counted(root, "finals", chosen)
     superseded = (

@@ -5,8 +5,8 @@ from typing import Any
 
 import polars as pl
 
-from study.identity import DEFAULT_FACTORS
-from study.maintenance.status import FAILED, GROUP, Status
+from study.maintenance.status import Status
+from study.vocabulary import DEFAULT_FACTORS, FAILED, GROUP_FACTORS, REPLICATES, SIZE_FACTORS
 
 COUNTS = ("planned", "done", "failed", "missing")
 
@@ -54,9 +54,10 @@ def plain(status: Status, *, cells: bool = False) -> dict[str, Any]:
 
 
 def _grouped(groups: pl.DataFrame) -> list[str]:
-    heads = ["adaptation", "task", "initialisation", "size", "cells"]
+    heads = [*GROUP_FACTORS[:3], "size", "cells"]
     places = [
-        [*place, _size(kind, value), cells] for *place, kind, value, cells in groups.select(*GROUP, "cells").rows()
+        [*place, _size(kind, value), cells]
+        for *place, kind, value, cells in groups.select(*GROUP_FACTORS, "cells").rows()
     ]
     total = ["in all", "", "", "", groups["cells"].sum()]
     return _table(heads, [*places, total], [*_counts(groups), *_counts(groups.sum())])
@@ -64,9 +65,14 @@ def _grouped(groups: pl.DataFrame) -> list[str]:
 
 def _every_cell(cells: pl.DataFrame) -> list[str]:
     """A line a cell, with those of its factors that differ somewhere in the study."""
-    named = [*GROUP[:3], "size", "pretrain_seed", "draw", *DEFAULT_FACTORS]
+    named = [
+        *GROUP_FACTORS[:3],
+        "size",
+        *(name for name in REPLICATES if name not in DEFAULT_FACTORS),
+        *DEFAULT_FACTORS,
+    ]
     shown = cells.with_columns(
-        size=pl.struct("size_kind", "size_value").map_elements(lambda of: _size(*of.values()), return_dtype=pl.String)
+        size=pl.struct(*SIZE_FACTORS).map_elements(lambda of: _size(*of.values()), return_dtype=pl.String)
     ).select(named)
     kept = [name for name in named if name not in DEFAULT_FACTORS or shown[name].n_unique() > 1]
     return _table(kept, shown.select(kept).rows(), _counts(cells))

@@ -13,10 +13,10 @@ import yaml
 from study.config import Study
 from study.config.compatibility import check_growth, plain
 from study.errors import InputRefused
-from study.identity import DEFAULT_FACTORS
 from study.ledger import TABLES
 from study.planning.plan import Plan
 from study.storage import Storage
+from study.vocabulary import DEFAULT_FACTORS
 from trainables import adaptations
 
 PLAN, EARLIER_PLAN = "plan.parquet", "plan.json"
@@ -61,7 +61,7 @@ def accept(root: Root, study: Study, plan: Plan) -> None:
         number = 1 + max((int(Path(name).stem) for name in storage.list("spec") if name.endswith(".yaml")), default=0)
         text = yaml.safe_dump(plain(study), sort_keys=False, allow_unicode=True)
         storage.write_atomic(f"spec/{number:03d}.yaml", text.encode())
-    runs = [{"initialisation": e.initialisation, "pretrain_seed": e.pretrain_seed} for e in plan.pretraining_runs]
+    runs = [encoder.factors for encoder in plan.pretraining_runs]
     budgets = {name: adaptation.trials for name, adaptation in study.adaptations.items()}
     cells = _cells(
         [

@@ -12,6 +12,7 @@ from study import identity
 from study.config import AdaptationConfig, Study
 from study.planning.sizes import Drawing, Levels
 from study.planning.subsets import Kind, Pool, Subset
+from study.vocabulary import encoder_name, position
 
 
 class SplitTask(Protocol):
@@ -45,7 +46,11 @@ class Encoder:
 
     @property
     def name(self) -> str:
-        return f"{self.initialisation}-{self.pretrain_seed}"
+        return encoder_name(self.initialisation, self.pretrain_seed)
+
+    @property
+    def factors(self) -> dict[str, Any]:
+        return position(initialisation=self.initialisation, pretrain_seed=self.pretrain_seed)
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,7 @@ class Cell:
 
     @property
     def encoder(self) -> str:
-        return f"{self.factors['initialisation']}-{self.factors['pretrain_seed']}"
+        return encoder_name(self.factors["initialisation"], self.factors["pretrain_seed"])
 
 
 @dataclass(frozen=True)
@@ -100,11 +105,7 @@ def make_plan(study: Study, tasks: Mapping[str, SplitTask]) -> Plan:
     """
     identity = {"name": study.name, "seed": study.seed}
     compared = {name: _encoders(study, name) for name in study.compared()}
-    encoders = [
-        {"initialisation": each.initialisation, "pretrain_seed": each.pretrain_seed}
-        for own in compared.values()
-        for each in own
-    ]
+    encoders = [each.factors for own in compared.values() for each in own]
     drawings = {task.name: _drawings(study, task) for task in tasks.values()}
     cells: list[Cell] = []
     left_out: list[str] = []
@@ -134,17 +135,16 @@ def _drawings(study: Study, task: SplitTask) -> list[Drawing]:
 def _subsets(study: Study, name: str, drawing: Drawing, left_out: list[str]) -> Iterator[tuple[dict[str, Any], Subset]]:
     """All factors but the encoder, of each cell of an adaptation on a pool, with the subset that belongs to them."""
     adaptation = study.adaptations[name]
-    position = {"task": drawing.task, "adaptation": name} | ({} if drawing.fold is None else {"fold": drawing.fold})
-    where, folds = f"adaptations.{name}.sizes", study.selection.folds
+    where_drawn = position(task=drawing.task, adaptation=name, fold=drawing.fold)
+    at, folds = f"adaptations.{name}.sizes", study.selection.folds
     for each in dict.fromkeys(product(adaptation.validation, adaptation.label_noise, adaptation.imbalance)):
         levels = Levels(*each)
-        drawn = drawing.subsets(adaptation, where, levels=levels, folds=folds, left_out=left_out)
-        changed = {name: level for name, level in levels._asdict().items() if level != identity.DEFAULT_FACTORS[name]}
+        drawn = drawing.subsets(adaptation, at, levels=levels, folds=folds, left_out=left_out)
         for draw in range(adaptation.draws):
             for (kind, value), of_draws in drawn.items():
-                factors = position | {"size_kind": kind, "size_value": value, "draw": draw} | changed
+                chosen = position(size_kind=kind, size_value=value, draw=draw, **levels._asdict())
                 for length in _lengths(adaptation):
-                    yield factors | length, of_draws[draw]
+                    yield where_drawn | chosen | length, of_draws[draw]
 
 
 def _lengths(adaptation: AdaptationConfig) -> list[dict[str, str]]:
@@ -177,7 +177,7 @@ def _start(study: Study, name: str, seed: int) -> str | None:
     entry = study.pretraining.methods.get(name)
     if entry is None or entry.start == "scratch":
         return None
-    return f"{entry.start}-{seed if entry.start in study.pretraining.methods else 0}"
+    return encoder_name(entry.start, seed if entry.start in study.pretraining.methods else 0)
 
 
 def _with_starts(study: Study, names: list[str]) -> list[Encoder]:

@@ -1,7 +1,10 @@
 """A plan, in lines for a terminal."""
 
+from typing import Any
+
 from study.config import AdaptationConfig, Study
 from study.planning.plan import Cell, Plan
+from study.vocabulary import DEFAULT_FACTORS
 from trainables import adaptations
 
 
@@ -52,6 +55,13 @@ def _length(name: str, adaptation: AdaptationConfig) -> str:
 def _where(cell: Cell) -> str:
     """Task, size and whatever else decides which labels a cell has."""
     factors = cell.factors
-    words = [factors["task"], *(f"{name} {factors[name]}" for name in ("fold", "validation") if name in factors)]
-    words += [f"{name.replace('_', ' ')} {factors[name]:g}" for name in ("label_noise", "imbalance") if name in factors]
+    words = [
+        factors["task"],
+        *(_level(name, factors[name]) for name in DEFAULT_FACTORS if name in factors and name != "length"),
+    ]
     return ", ".join([*words, f"{factors['size_kind']} {factors['size_value']:g}"])
+
+
+def _level(name: str, level: Any) -> str:
+    """A further factor and its level: ``label noise 0.3``."""
+    return f"{name.replace('_', ' ')} {level:g}" if isinstance(level, float) else f"{name.replace('_', ' ')} {level}"

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from study import identity
+from study import identity, versions
 from study.config import Study
 from study.console import Console
 from study.data.ingest import Ingested
@@ -101,7 +101,7 @@ class Encoders:
                 "workers": study.resources.pretraining.workers,
                 "corpus": self.ingested.corpus_hash,
             } | self._budget(encoder)
-        return recipe | {"results_version": identity.RESULTS_VERSION}
+        return recipe | {"results_version": versions.RESULTS}
 
     def _budget(self, encoder: Encoder) -> dict[str, float]:
         """The budget as the loop wants it; a publication's epochs are those of this corpus."""
@@ -187,7 +187,7 @@ class Encoders:
         return [self._row(encoder, recipe, fingerprint, entry) for entry in history]
 
     def _row(self, encoder: Encoder, recipe: dict, fingerprint: str, entry: dict) -> dict:
-        at = {"initialisation": encoder.initialisation, "pretrain_seed": encoder.pretrain_seed}
+        at = encoder.factors
         about = provenance()
         slot = self.study.resources.pretraining
         return (

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 
-from study import identity
+from study import identity, versions
 from study.config import Study
 from study.data.frozen_task import FrozenTask
 from study.failpoints import failpoint
@@ -85,7 +85,7 @@ def _job(study: Study, task: FrozenTask, encoder: dict) -> dict:
 
 def _content(job: dict) -> dict:
     """What decides the features' values; where the files lie does not."""
-    return job | {name: job[name]["digest"] for name in ("images", "encoder")} | {"version": identity.RESULTS_VERSION}
+    return job | {name: job[name]["digest"] for name in ("images", "encoder")} | {"version": versions.RESULTS}
 
 
 def _ref(storage: Storage, name: str) -> dict:

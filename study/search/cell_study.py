@@ -16,8 +16,9 @@ from study.search.distributions import distributions, suggest
 from study.search.pruning import Pruning
 from study.search.samplers import Search
 from study.search.search_space import Space, order
+from study.vocabulary import COMPLETED, PRUNED
 
-STATES = {"completed": TrialState.COMPLETE, "pruned": TrialState.PRUNED}
+STATES = {COMPLETED: TrialState.COMPLETE, PRUNED: TrialState.PRUNED}
 
 
 @dataclass(frozen=True)

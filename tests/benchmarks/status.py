@@ -24,9 +24,10 @@ from study.config import Study
 from study.ledger.rows import to_table
 from study.ledger.schemas import TABLES
 from study.ledger.segments import limit, path_of
-from study.maintenance.status import GROUP, status
+from study.maintenance.status import status
 from study.planning.accepted import accept
 from study.planning.plan import Cell, Plan
+from study.vocabulary import GROUP_FACTORS
 from tests.benchmarks.side_by_side import compare
 
 TRIALS, CELLS, ROUNDS = 1_000_000, 100_000, 9
@@ -87,7 +88,7 @@ def make(root: Path, trials: int, cells: int) -> None:
 
 
 def scan(root: Path) -> pl.DataFrame:
-    return pl.scan_parquet(root / "trials" / "*.parquet").group_by(*GROUP, "status").len().collect()
+    return pl.scan_parquet(root / "trials" / "*.parquet").group_by(*GROUP_FACTORS, "status").len().collect()
 
 
 def main(trials: int = TRIALS, cells: int = CELLS) -> None:

@@ -17,6 +17,7 @@ from scipy.optimize import minimize
 from torch import Tensor
 from torch.nn import functional
 
+from study import versions
 from study.data import node_cache
 from trainables import adaptations, device
 from trainables.finetuning import cross_validation, encoder_features
@@ -24,7 +25,6 @@ from trainables.finetuning.classifier import loss_of, probabilities
 from trainables.scoring import run_result, test_sets
 
 ITERATIONS = 1000
-LAYOUT = 1  # raised whenever `features` would give other values for the same arguments
 
 
 def run(job: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -183,7 +183,7 @@ def _features_elsewhere(job: Mapping[str, Any], images: Mapping[str, str]) -> np
     drawn = job["seed"] if encoder is None else encoder["digest"]
     what = [job["backbone"], drawn, images["digest"], job["image_size"], list(job["window"])]
     name = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]
-    path = node_cache.folder() / f"features-v{LAYOUT}-{name}.npy"
+    path = node_cache.folder() / f"features-v{versions.FEATURES}-{name}.npy"
     with FileLock(f"{path}.lock"):
         if not path.exists():
             write_features({**job, "images": images}, path)

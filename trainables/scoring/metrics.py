@@ -15,6 +15,8 @@ from difflib import get_close_matches
 import numpy as np
 import sklearn.metrics as sk
 
+from study.vocabulary import METRIC_NAMES, SMALLER_IS_BETTER
+
 CLIP = 1e-7
 """Probabilities are kept this far from 0 before their logarithm is taken."""
 BINS = 15
@@ -89,10 +91,8 @@ def ece(labels: Labels, p: np.ndarray) -> float | None:
     return float(np.mean([_calibration_error(y, s) for y, s in against_rest(labels, p)]))
 
 
-METRICS: dict[str, Callable[[Labels, np.ndarray], float | None]] = {
-    each.__name__: each for each in (auc, auprc, balanced_accuracy, macro_f1, brier, log_loss, ece)
-}
-SMALLER_IS_BETTER = frozenset({"brier", "log_loss", "ece"})
+METRICS: dict[str, Callable[[Labels, np.ndarray], float | None]] = {name: globals()[name] for name in METRIC_NAMES}
+"""The functions above, one for each row of the vocabulary."""
 
 
 def evaluate(labels: Labels, p: np.ndarray) -> dict[str, float | None]:

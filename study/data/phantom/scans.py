@@ -19,9 +19,9 @@ from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
+from study import versions
 from study.data.phantom.anatomy import Anatomy
 
-VERSION = 1  # raised whenever the same settings would give other images
 FINDING, NORMAL = "finding", "normal"
 WINDOW = (-1000.0, 400.0)  # Hounsfield units shown as 0..255 in the labelled set
 _FIELDS = ("patients", "slices", "size", "visibility", "prevalence", "seed", "labelled_patients", "labelled_slices")
@@ -32,7 +32,7 @@ _FIELD_OF_VIEW = 400.0  # mm
 
 def identity(settings: Any) -> dict[str, Any]:
     """All that shapes the images, for a fingerprint."""
-    return {"phantom": VERSION, **{name: getattr(settings, name) for name in _FIELDS}}
+    return {"phantom": versions.PHANTOM, **{name: getattr(settings, name) for name in _FIELDS}}
 
 
 def write_corpus(settings: Any, folder: Path) -> None:
@@ -75,7 +75,7 @@ def _labelled(settings: Any) -> Iterator[tuple[str, str, str, bytes]]:
 
 def _generator(settings: Any, part: str, patient: int) -> np.random.Generator:
     """Patients are drawn independently, so that more of them, or more slices, leave the others as they were."""
-    text = f"labelcurve phantom {VERSION} {settings.seed} {part} {patient}"
+    text = f"labelcurve phantom {versions.PHANTOM} {settings.seed} {part} {patient}"
     return np.random.default_rng(list(hashlib.sha256(text.encode()).digest()))
 
 
@@ -88,7 +88,7 @@ def _png(hu: np.ndarray) -> bytes:
 
 
 def _uid(settings: Any, *parts: object) -> UID:
-    text = f"labelcurve phantom {VERSION} {settings.seed} {parts}"
+    text = f"labelcurve phantom {versions.PHANTOM} {settings.seed} {parts}"
     return UID(f"2.25.{int.from_bytes(hashlib.sha256(text.encode()).digest()[:15], 'big')}")
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from study.identity import digest
 from study.planning.subsets.draw import Chosen, Draw, Validation
 from study.planning.subsets.pool import Label, PoolPatient
+from study.vocabulary import position
 
 Rows = tuple[tuple[int, Label], ...]
 
@@ -68,8 +69,8 @@ class Subset:
             row: fold for patient, fold in zip(self._members, self._fold_of, strict=True) for row in patient.rows
         }
         folds: list[list[int]] = [[] for _ in range(self.n_folds)]
-        for position, (row, _) in enumerate(self.train):
-            folds[fold_of[row]].append(position)
+        for at, (row, _) in enumerate(self.train):
+            folds[fold_of[row]].append(at)
         return folds
 
     @cached_property
@@ -77,13 +78,8 @@ class Subset:
         """Of the patients, their sides and image counts, and of what was done to their labels."""
         sides = ((p, "train" if self._trains(p) else "val") for p in self._members)
         members = sorted((p.token, side, len(p.rows)) for p, side in sides)
-        special = {
-            "label_noise": self.draw.label_noise or None,
-            "imbalance": self.draw.imbalance,
-            "validation": None if self.validation == "paid" else self.validation,
-            "folds": self.n_folds or None,
-        }
-        special = {name: value for name, value in special.items() if value is not None}
+        changed = position(label_noise=self.draw.label_noise, imbalance=self.draw.imbalance, validation=self.validation)
+        special = changed | ({"folds": self.n_folds} if self.n_folds else {})
         return digest([members, special] if special else members)
 
     def crossed(self, folds: int) -> "Subset":
