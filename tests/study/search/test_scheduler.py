@@ -173,7 +173,7 @@ def test_cells_that_rest_between_their_trials_go_on_as_if_they_had_not(how, monk
     if how.get("sampler") == "cmaes":
         pytest.importorskip("cmaes")
     kept = by_position(play(CELLS, chance=1, slots=4, **how))
-    monkeypatch.setattr(scheduler, "AWAKE", 1)
+    monkeypatch.setattr(scheduler, "CACHED_STUDIES", 1)
     assert by_position(play(CELLS, chance=1, slots=4, **how)) == kept
 
 
@@ -216,10 +216,10 @@ def test_node_that_goes_does_not_count_as_a_crash():
     lost = ActorDiedError(ActorDiedErrorContext(actor_id=b"0" * 16, error_message="because its node has died."))
     crash = ActorDiedError(ActorDiedErrorContext(actor_id=b"0" * 16, error_message="worker exit type: SYSTEM_ERROR"))
     failures = WorkerFailures()
-    assert failures.again(crash) and failures.again(lost) and failures.again(NodeDiedError("gone"))
-    assert not failures.again(crash)
+    assert failures.may_retry(crash) and failures.may_retry(lost) and failures.may_retry(NodeDiedError("gone"))
+    assert not failures.may_retry(crash)
     poison = WorkerFailures()
-    assert [poison.again(lost) for _ in range(11)] == [True] * 10 + [False]
+    assert [poison.may_retry(lost) for _ in range(11)] == [True] * 10 + [False]
 
 
 CONDITIONAL = {

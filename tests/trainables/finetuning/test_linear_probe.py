@@ -40,7 +40,7 @@ def test_agrees_with_scikit_learn(classes):
 def test_several_findings_are_so_many_regressions_of_scikit_learn():
     features, classes = sample(size=5)
     labels = np.stack([np.array(classes) == 0, np.arange(60) % 4 == 1], 1).astype(int)
-    scaled = (features - features.mean(0)) / features.std(0)
+    scaled = ((features - features.mean(0)) / features.std(0)).astype(np.float64)  # it computes in what it is given
     ours = linear_probe.Probe(features, labels, 2, weight_decay=0.05)
     for f in range(2):
         theirs = LogisticRegression(C=1 / (0.05 * 60), tol=1e-8, max_iter=5000).fit(scaled, labels[:, f])
