@@ -120,6 +120,9 @@ STATUSES = (COMPLETED, PRUNED, *FAILED)
 SELECTIONS = ("search", "cv", "defaults")
 """How a cell's setting is found: a search judged on validation images, one judged by cross-validation, or none."""
 
+Kind = Literal["single", "multi"]
+"""Of labels: one class an image, or findings that come together."""
+
 UNITS = ("image", "patient")
 """What a score counts."""
 

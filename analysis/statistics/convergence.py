@@ -5,8 +5,8 @@ import statistics
 
 import polars as pl
 
-from analysis.report.words import with_setting
 from analysis.tables import FACTORS, StudyTables, compared, was_searched
+from analysis.words import with_setting
 
 TOLERANCE = 0.05
 """A cell has levelled where its last fifth of epochs changes the training loss by less than this share of its fall."""

@@ -9,8 +9,8 @@ from typing import Any
 import polars as pl
 
 from analysis.report import html
-from analysis.report.words import adapted
 from analysis.tables import FACTORS, StudyTables, compared
+from analysis.words import adapted
 
 Spaces = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """Each adaptation's search space in plain values: its dimensions by name."""

@@ -1,5 +1,6 @@
 """A study's identity is frozen while its extents grow: which changes of an accepted study file are allowed."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import ValidationError
@@ -66,7 +67,7 @@ def _completed(accepted: dict) -> dict:
         return accepted
 
 
-def _differences(old: Any, new: Any, at: tuple):
+def _differences(old: Any, new: Any, at: tuple) -> Iterator[tuple[tuple, Any, Any]]:
     if any(_matches(at, path) for path in EXTENTS):
         return
     if isinstance(old, dict) and isinstance(new, dict):

@@ -8,9 +8,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from study.config import Study, Task
+from study.config import Study, Task, search_space
 from study.errors import InputRefused
-from study.search import search_space
 from trainables import adaptations
 
 PRESETS = Path(__file__).parent.parent / "presets"

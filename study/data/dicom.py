@@ -12,6 +12,7 @@ import hashlib
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import pydicom
@@ -102,14 +103,14 @@ def read_slices(path: Path) -> list[Slice]:
     return sorted(varied, key=lambda item: item.position)
 
 
-def _opened(path: Path):
+def _opened(path: Path) -> BinaryIO:
     try:
         return open(path, "rb")
     except OSError as error:
         raise Rejected("cannot be opened") from error
 
 
-def _parse(file, **options) -> Dataset:
+def _parse(file: BinaryIO, **options: Any) -> Dataset:
     head = file.read(132)
     file.seek(0)
     if not head:
@@ -215,18 +216,18 @@ def _text(dataset: Dataset, name: str) -> str:
         return ""
 
 
-def _several(value) -> list:
+def _several(value: Any) -> list:
     if value is None:
         return []
     return [value] if isinstance(value, str) or not hasattr(value, "__iter__") else list(value)
 
 
-def _numbers(value, count: int) -> list[float] | None:
+def _numbers(value: Any, count: int) -> list[float] | None:
     numbers = [_number(item) for item in _several(value)]
     return numbers if len(numbers) == count and None not in numbers else None
 
 
-def _number(value, default=None):
+def _number(value: Any, default: Any = None) -> Any:
     try:
         number = float(value)
     except (TypeError, ValueError):

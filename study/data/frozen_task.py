@@ -23,7 +23,7 @@ from study.data.splits import Shares
 from study.data.task_files import Pixels, folder_pixels, write_images, write_test_labels
 from study.errors import InputRefused
 from study.identity import digest
-from study.planning.subsets import Kind
+from study.vocabulary import Kind
 
 VERSION = 1  # raised whenever the same files would give another task
 DOCUMENT = "task.json"

@@ -10,10 +10,10 @@ from study.console import Console
 from study.data.frozen_task import FrozenTask
 from study.data.ingest import Ingested
 from study.errors import InputRefused
+from study.execution.shared_features import Features, shares_features
 from study.execution.trial_jobs import fingerprint, trial_job
 from study.ledger import Ledger
 from study.planning.plan import Cell, Plan
-from study.pretraining.features import Features, shares_features
 from study.tracking import Mirror
 from trainables import adaptations
 

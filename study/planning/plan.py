@@ -11,8 +11,8 @@ import polars as pl
 from study import identity
 from study.config import AdaptationConfig, Study
 from study.planning.sizes import Drawing, Levels
-from study.planning.subsets import Kind, Pool, Subset
-from study.vocabulary import encoder_name, position
+from study.planning.subsets import Pool, Subset
+from study.vocabulary import Kind, encoder_name, position
 
 
 class SplitTask(Protocol):

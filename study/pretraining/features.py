@@ -6,25 +6,12 @@ from collections.abc import Callable, Mapping
 from study import identity, versions
 from study.config import Study
 from study.data.frozen_task import FrozenTask
+from study.execution.shared_features import Features, shares_features
 from study.failpoints import failpoint
-from study.planning.plan import Cell, Plan
+from study.planning.plan import Plan
 from study.storage import Storage
-from trainables import adaptations
 
 POLL_SECONDS = 0.5
-
-Features = dict[tuple[str, str], dict]
-"""(encoder name, task) -> ``{"uri", "digest"}`` of an array (images, dimensions)."""
-
-
-def shares_features(study: Study, cell: Cell) -> bool:
-    """Whether runs of the cell see features of one fixed encoder: in a probe, or while it is frozen before its release.
-
-    From scratch, each run that trains the encoder draws one of its own, which has none to share.
-    """
-    adaptation, asked = adaptations.get(cell.factors["adaptation"]), study.adaptations[cell.factors["adaptation"]]
-    fixed = adaptation.on_features or cell.factors["initialisation"] != "scratch"
-    return fixed and adaptation.starts_frozen(asked.settings, asked.space or {})
 
 
 def make_features(

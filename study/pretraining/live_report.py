@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import ray
 from ray.train import UserCallback
@@ -31,10 +32,10 @@ class _LatestReport:
 class Reporter(UserCallback):
     """Puts each report of rank 0 on the board; Ray Train calls it in the run's controller."""
 
-    def __init__(self, board) -> None:
+    def __init__(self, board: Any) -> None:
         self._board = board
 
-    def after_report(self, run_context, metrics, checkpoint) -> None:
+    def after_report(self, run_context: Any, metrics: list[dict[str, Any]], checkpoint: Any) -> None:
         self._board.put.remote(metrics[0])
 
 

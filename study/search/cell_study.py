@@ -12,10 +12,10 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from study.config.search_space import Space, order
 from study.search.distributions import distributions, suggest
 from study.search.pruning import Pruning
 from study.search.samplers import Search
-from study.search.search_space import Space, order
 from study.vocabulary import COMPLETED, PRUNED
 
 STATES = {COMPLETED: TrialState.COMPLETE, PRUNED: TrialState.PRUNED}

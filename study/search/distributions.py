@@ -3,7 +3,7 @@
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from study.search.search_space import Space, exists
+from study.config.search_space import Space, exists
 
 
 def distributions(space: Space) -> dict[str, BaseDistribution]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from study import identity
+from study.config.search_space import Space, present
 from study.execution.cell_context import CellContext
 from study.execution.ledger_rows import curve_rows, run_row
 from study.execution.limits import Limits
@@ -16,7 +17,6 @@ from study.ledger import ATTEMPTS, frame
 from study.planning.plan import Cell
 from study.progress import Progress
 from study.search import FinishedTrial, PastTrial, Pruning, Search, SearchCell, search
-from study.search.search_space import Space, present
 from trainables import adaptations
 
 

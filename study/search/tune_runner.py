@@ -13,6 +13,7 @@ import ray
 from ray import tune
 from ray.tune.experiment import Trial
 
+from study.config.search_space import Space
 from study.execution.held_signals import HeldSignals
 from study.execution.limits import Limits
 from study.execution.worker import RunJob, records
@@ -20,7 +21,6 @@ from study.search.cell_study import CellStudy
 from study.search.pruning import Pruning
 from study.search.samplers import Search
 from study.search.scheduler import CellScheduler, FinishedTrial, SearchCell
-from study.search.search_space import Space
 from study.search.tune_adapters import CellSearcher, RecordScheduler, TrialTable
 from study.search.tune_environment import quiet_tune
 

@@ -23,8 +23,8 @@ from tests.benchmarks.side_by_side import compare
 from tests.benchmarks.steps import ours, stepper
 from trainables import backbones
 from trainables.methods.sparse.plan import Plan
-from trainables.pretraining import optimizers
-from trainables.pretraining.schedules import Moment
+from trainables.optimization import optimizers
+from trainables.optimization.schedules import Moment
 
 SIZES = {"resnet18": (96, 8), "resnet50": (224, 2)}
 RATIOS = (0.6, 0.75)

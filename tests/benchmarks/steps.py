@@ -18,8 +18,8 @@ from tests.benchmarks import slices
 from tests.benchmarks.peers import PEERS
 from tests.benchmarks.side_by_side import compare
 from trainables import backbones, device, methods
-from trainables.pretraining import optimizers
-from trainables.pretraining.schedules import Moment
+from trainables.optimization import optimizers
+from trainables.optimization.schedules import Moment
 
 SIZES = {"resnet18": (96, 32), "resnet50": (224, 4)}
 CHANGES = {"moco_v2": {"bn_splits": 1}}

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables import adaptations, device
-from trainables.finetuning import cross_validation, encoder_features
+from trainables.finetuning import cross_validation, encoder_features, run_result
 from trainables.finetuning.classifier import (
     Classifier,
     batch_norms,
@@ -23,7 +23,7 @@ from trainables.finetuning.classifier import (
     settle_batch_norm,
 )
 from trainables.finetuning.linear_probe import read_features
-from trainables.scoring import run_result, test_sets
+from trainables.scoring import test_sets
 from trainables.transforms.labelled_augmentation import augment
 
 SETTLING_IMAGES = 128

@@ -20,9 +20,9 @@ from torch.nn import functional
 from study import versions
 from study.data import node_cache
 from trainables import adaptations, device
-from trainables.finetuning import cross_validation, encoder_features
+from trainables.finetuning import cross_validation, encoder_features, run_result
 from trainables.finetuning.classifier import loss_of, probabilities
-from trainables.scoring import run_result, test_sets
+from trainables.scoring import test_sets
 
 ITERATIONS = 1000
 

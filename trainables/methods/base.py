@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Generator, Tensor, nn
 
-from trainables.pretraining.schedules import Moment
+from trainables.optimization.schedules import Moment
 
 
 class Output(NamedTuple):

@@ -13,8 +13,8 @@ from trainables.methods._momentum import follow, follower
 from trainables.methods._precision import full_precision
 from trainables.methods.base import Method, Output
 from trainables.methods.settings import Common, Recipe, Share
-from trainables.pretraining import optimizers
-from trainables.pretraining.schedules import Moment, cosine, warmup_cosine
+from trainables.optimization import optimizers
+from trainables.optimization.schedules import Moment, cosine, warmup_cosine
 from trainables.transforms import ssl_views as view
 
 

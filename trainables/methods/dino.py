@@ -15,8 +15,8 @@ from trainables.methods._multi_crop import LARGE, across_views, crops, each
 from trainables.methods._precision import full_precision, unit_length
 from trainables.methods.base import Method, Output
 from trainables.methods.settings import Common, Recipe, Share
-from trainables.pretraining import distributed, optimizers
-from trainables.pretraining.schedules import Moment, cosine, warmup_cosine, warmup_linear
+from trainables.optimization import distributed, optimizers
+from trainables.optimization.schedules import Moment, cosine, warmup_cosine, warmup_linear
 
 
 class Settings(Common):

@@ -14,8 +14,8 @@ from trainables.methods.settings import Common, Probability, Range, Recipe, Shar
 from trainables.methods.sparse.decoder import Decoder
 from trainables.methods.sparse.encoder import feature_levels
 from trainables.methods.sparse.plan import PATCH, Plan, check_image_size
-from trainables.pretraining import optimizers
-from trainables.pretraining.schedules import Moment, warmup_cosine
+from trainables.optimization import optimizers
+from trainables.optimization.schedules import Moment, warmup_cosine
 from trainables.transforms import disruptions
 from trainables.transforms import ssl_views as view
 

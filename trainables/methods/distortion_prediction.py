@@ -12,8 +12,8 @@ from torch.nn import functional
 from trainables.methods import register
 from trainables.methods.base import Method, Output
 from trainables.methods.settings import Common, Recipe, Share
-from trainables.pretraining import optimizers
-from trainables.pretraining.schedules import Moment, warmup_cosine
+from trainables.optimization import optimizers
+from trainables.optimization.schedules import Moment, warmup_cosine
 from trainables.transforms import disruptions
 from trainables.transforms import ssl_views as view
 

@@ -13,8 +13,8 @@ from trainables.methods._momentum import follow, follower
 from trainables.methods._precision import full_precision, unit_length
 from trainables.methods.base import Method, Output
 from trainables.methods.settings import Common, Recipe, Share
-from trainables.pretraining import distributed, optimizers
-from trainables.pretraining.schedules import Moment, warmup_cosine
+from trainables.optimization import distributed, optimizers
+from trainables.optimization.schedules import Moment, warmup_cosine
 from trainables.transforms import ssl_views as view
 
 VIEWS_PER_IMAGE = 2

@@ -13,8 +13,8 @@ from trainables.methods.settings import Common, Recipe, Share
 from trainables.methods.sparse.decoder import Decoder
 from trainables.methods.sparse.encoder import SparseEncoder
 from trainables.methods.sparse.plan import PATCH, Plan, check_image_size, spread_mask
-from trainables.pretraining import optimizers
-from trainables.pretraining.schedules import Moment, cosine, warmup_cosine
+from trainables.optimization import optimizers
+from trainables.optimization.schedules import Moment, cosine, warmup_cosine
 from trainables.transforms import ssl_views as view
 
 EPSILON = 1e-6

@@ -11,7 +11,7 @@ import ray.train
 import ray.train.torch
 import torch
 
-from trainables.pretraining import distributed
+from trainables.optimization import distributed
 from trainables.pretraining.run import STATE, Run
 
 Report = Callable[[dict[str, Any], Path | None], None]

@@ -23,9 +23,10 @@ from torch import Tensor, nn
 from study.data import node_cache
 from trainables import backbones, device, methods
 from trainables.methods.base import Method
-from trainables.pretraining import collapse, cost, distributed, optimizers, probes
+from trainables.optimization import distributed, optimizers
+from trainables.optimization.schedules import Moment
+from trainables.pretraining import collapse, cost, probes
 from trainables.pretraining.corpus_images import CorpusImages, stream
-from trainables.pretraining.schedules import Moment
 
 ENCODER, HISTORY, STATE, PICTURE = "encoder.safetensors", "history.json", "state.pt", "picture.png"
 PICTURED = 6

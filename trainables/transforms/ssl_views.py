@@ -10,8 +10,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from trainables.methods.settings import Recipe
 from trainables.transforms import resampling
+from trainables.transforms.recipe import Recipe
 
 TRIES = 10
 """Boxes proposed for an image before the whole of it is taken, as in torchvision."""

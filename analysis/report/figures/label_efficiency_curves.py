@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from analysis.report.words import with_setting
 from analysis.statistics.convergence import train_loss
+from analysis.words import with_setting
 
 INK, QUIET, GRID = "#1f2428", "#6a737d", "#e4e7ea"
 STYLE = {

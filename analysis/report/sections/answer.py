@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import polars as pl
 
 from analysis.report.figures.label_efficiency_curves import METRIC_NAMES
-from analysis.report.words import with_setting
 from analysis.statistics.label_efficiency import SMALLER_IS_BETTER
+from analysis.words import with_setting
 
 
 def answers(table: pl.DataFrame, apart: pl.DataFrame, *, metric: str = "auc") -> list[tuple[str, list[str]]]:

@@ -9,9 +9,9 @@ import yaml
 from analysis.report import html
 from analysis.report.figures.label_efficiency_curves import METRIC_NAMES
 from analysis.report.html import Raw
-from analysis.report.words import adapted, setting, with_setting
 from analysis.statistics.noninferiority import BLOCKS, TARGET, Claim, ClaimVerdict
 from analysis.tables import FACTORS, StudyTables, compared, missing, openings
+from analysis.words import adapted, setting, with_setting
 
 WHAT_A_CLAIM_TAKES = (
     f"Target: {TARGET}. A block is one pretrain_seed: in it the two sides are paired on the same labels and test set, "

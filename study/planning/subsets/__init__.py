@@ -2,7 +2,7 @@
 
 from study.planning.subsets.draw import Draw, Validation
 from study.planning.subsets.patient_order import Unreachable
-from study.planning.subsets.pool import Kind, Label, Pool, PoolPatient
+from study.planning.subsets.pool import Label, Pool, PoolPatient
 from study.planning.subsets.subset import Subset
 
-__all__ = ["Draw", "Kind", "Label", "PoolPatient", "Pool", "Subset", "Unreachable", "Validation"]
+__all__ = ["Draw", "Label", "PoolPatient", "Pool", "Subset", "Unreachable", "Validation"]

@@ -4,15 +4,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 import polars as pl
 
+from study.vocabulary import Kind
+
 Label = int | tuple[int, ...]
 """A class's number, or a 0 or 1 for each finding."""
 
-Kind = Literal["single", "multi"]
 
 HEALTHY = -1
 """The stratum of patients without any finding."""

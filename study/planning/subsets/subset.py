@@ -1,5 +1,6 @@
 """A subset: chosen patients of a draw as rows to train on and to validate with."""
 
+from collections.abc import Iterable
 from functools import cached_property
 
 import numpy as np
@@ -112,5 +113,5 @@ class Subset:
         return np.array(folds, int)
 
 
-def _rows(patients) -> Rows:
+def _rows(patients: Iterable[PoolPatient]) -> Rows:
     return tuple(sorted(pair for patient in patients for pair in zip(patient.rows, patient.labels, strict=True)))

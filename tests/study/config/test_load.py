@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from study.config import search_space
 from study.config.load import read_study
 from study.data.ingest import check_sources
 from study.errors import InputRefused
-from study.search import search_space
 
 GOOD = """\
 name: mine

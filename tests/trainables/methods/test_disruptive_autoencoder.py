@@ -5,7 +5,7 @@ import torch
 
 from tests.trainables import plain
 from tests.trainables.small_methods import make
-from trainables.pretraining.schedules import Moment
+from trainables.optimization.schedules import Moment
 
 SIZE = 64
 AT = Moment(30, 100)

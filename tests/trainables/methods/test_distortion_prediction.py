@@ -9,7 +9,7 @@ from tests.trainables import plain
 from tests.trainables.small_methods import make
 from trainables.methods.distortion_prediction import DISTORTIONS
 from trainables.methods.settings import Recipe
-from trainables.pretraining.schedules import Moment
+from trainables.optimization.schedules import Moment
 from trainables.transforms import ssl_views
 
 SIZE = 64

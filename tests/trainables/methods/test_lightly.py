@@ -16,7 +16,7 @@ from torch import nn
 
 from trainables import backbones, methods
 from trainables.methods._multi_crop import LARGE
-from trainables.pretraining.schedules import Moment
+from trainables.optimization.schedules import Moment
 
 SIZE, BATCH = 64, 6
 AT = Moment(30, 100)

@@ -9,8 +9,8 @@ import torch
 from tests.trainables.small_methods import make
 from trainables import backbones, methods
 from trainables.finetuning import encoder_features
+from trainables.optimization.schedules import Moment
 from trainables.pretraining import collapse, probes
-from trainables.pretraining.schedules import Moment
 
 SIZE, BATCH = 64, 4
 HALFWAY = Moment(50, 100)

@@ -10,7 +10,7 @@ from torch.nn import functional
 from tests.trainables.small_methods import make
 from trainables import backbones
 from trainables.methods import moco_v2
-from trainables.pretraining.schedules import Moment
+from trainables.optimization.schedules import Moment
 
 START = Moment(0, 1000)
 

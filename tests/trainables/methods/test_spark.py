@@ -12,7 +12,7 @@ from trainables import backbones
 from trainables.methods import spark
 from trainables.methods.sparse import encoder as sparse_encoder
 from trainables.methods.sparse.plan import Plan, spread_mask, visible
-from trainables.pretraining.schedules import Moment
+from trainables.optimization.schedules import Moment
 
 
 def method(name="resnet18", size=96, **settings):

@@ -8,7 +8,7 @@ from torch import nn
 
 from tests.trainables import plain
 from tests.trainables.small_methods import make
-from trainables.pretraining.schedules import Moment
+from trainables.optimization.schedules import Moment
 
 AT = Moment(30, 100)
 BATCH, QUEUE = 4, 6

@@ -15,7 +15,8 @@ from study.ledger.rows import to_table
 from tests.trainables.small_methods import SMALL
 from trainables import backbones, methods
 from trainables.methods.base import Method, Output
-from trainables.pretraining import corpus_images, cost, loop, optimizers
+from trainables.optimization import optimizers
+from trainables.pretraining import corpus_images, cost, loop
 
 SIZE, BATCH, STEPS = 64, 4, 5
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from trainables.methods.sparse.packed import crosses, gate
 from trainables.methods.sparse.plan import shown
-from trainables.pretraining.distributed import BatchNorm2dOverRanks, BatchNormAct2dOverRanks
+from trainables.optimization.distributed import BatchNorm2dOverRanks, BatchNormAct2dOverRanks
 
 
 class _HidesFirst:

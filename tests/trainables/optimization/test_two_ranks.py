@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.trainables.pretraining import two_ranks
-from tests.trainables.pretraining.two_ranks import BATCH, CASES
+from tests.trainables.optimization import two_ranks
+from tests.trainables.optimization.two_ranks import BATCH, CASES
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def learnt(tmp_path_factory):
     """What each case learnt on two ranks, all of them in one pair of processes."""
     folder = tmp_path_factory.mktemp("ranks")
     root = Path(two_ranks.__file__).resolve().parents[3]
-    command = [sys.executable, "-m", "tests.trainables.pretraining.two_ranks"]
+    command = [sys.executable, "-m", "tests.trainables.optimization.two_ranks"]
     ranks = [subprocess.Popen([*command, str(rank), str(folder)], cwd=root) for rank in range(2)]
     assert [rank.wait(timeout=300) for rank in ranks] == [0, 0]
     return [torch.load(folder / f"{case}.pt") for case in range(len(CASES))]

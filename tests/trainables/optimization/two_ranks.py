@@ -10,8 +10,8 @@ import torch.distributed as dist
 from tests.trainables.small_methods import make
 from trainables import methods
 from trainables.methods.base import Method
-from trainables.pretraining import distributed
-from trainables.pretraining.schedules import Moment
+from trainables.optimization import distributed
+from trainables.optimization.schedules import Moment
 
 BATCH, STEPS = 8, 2  # queues are full after the first
 AT = Moment(40, 100)

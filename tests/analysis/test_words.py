@@ -5,9 +5,9 @@ import pytest
 
 from analysis.report.figures import label_efficiency_curves
 from analysis.report.sections.answer import answers
-from analysis.report.words import setting, with_setting
 from analysis.statistics.label_efficiency import differences, label_efficiency
 from analysis.tables import StudyTables
+from analysis.words import setting, with_setting
 
 LEVELS = {"validation": "cv", "length": "500 updates", "label_noise": 0.2, "imbalance": 5.0}
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from trainables.pretraining import optimizers
+from trainables.optimization import optimizers
 
 
 def network():

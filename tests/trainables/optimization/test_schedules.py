@@ -2,7 +2,7 @@
 
 import pytest
 
-from trainables.pretraining import schedules
+from trainables.optimization import schedules
 
 
 def test_cosine_runs_from_first_to_last():

@@ -1,0 +1,1 @@
+"""What a training step is made of: optimizers, schedules, and sums over several processes."""
