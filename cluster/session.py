@@ -24,6 +24,7 @@ IDLE_WORKERS = 2
 # Read by Ray in the driver and handed down to the processes that it starts. What the user has set stays.
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # what asked for no GPU sees none
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "600",  # Ray's 60 s are short for several workers importing torch at once
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # five files a trial that the ledger makes superfluous

@@ -1,5 +1,6 @@
-"""Where a worker computes: a GPU if there is one, else the CPU with a fixed number of threads. The code is the same
-for both."""
+"""Where a worker computes: on the GPU that it was given, else on the CPU with a fixed number of threads.
+
+The code is the same for both."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -11,8 +12,9 @@ from torch import Tensor, nn
 Net = TypeVar("Net", bound=nn.Module)
 
 
-def choose() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def choose(gpus: float) -> torch.device:
+    """The GPU of a job that was given one or a part of one; a job that asked for none takes none, whatever it sees."""
+    return torch.device("cuda" if gpus > 0 and torch.cuda.is_available() else "cpu")
 
 
 def name(device: torch.device) -> str:
@@ -42,7 +44,7 @@ def send(images: Tensor, device: torch.device) -> Tensor:
 
 
 @contextmanager
-def memory_share(gpus: float | None) -> Iterator[None]:
+def memory_share(gpus: float) -> Iterator[None]:
     """A part of one GPU's memory, where a worker was given a part of one GPU: what asks for more fails alone with
     torch's own out-of-memory error, and its neighbours on that GPU do not."""
     if not gpus or gpus >= 1 or not torch.cuda.is_available():

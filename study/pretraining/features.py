@@ -67,12 +67,14 @@ def _job(study: Study, task: FrozenTask, encoder: dict) -> dict:
         "images": {"uri": task.images.uri, "digest": task.images.digest},
         "encoder": encoder,
         "threads": study.resources.trial.cpus,
+        "gpus": study.resources.trial.gpus,
     }
 
 
 def _content(job: dict) -> dict:
     """What decides the features' values; where the files lie does not."""
-    return job | {name: job[name]["digest"] for name in ("images", "encoder")} | {"version": versions.RESULTS}
+    values = {name: value for name, value in job.items() if name != "gpus"}
+    return values | {name: job[name]["digest"] for name in ("images", "encoder")} | {"version": versions.RESULTS}
 
 
 def _ref(storage: Storage, name: str) -> dict:

@@ -67,7 +67,7 @@ def pretrain(
         say(f"  {encoder}: {line}")
 
     config = {key: recipe[key] for key in RECIPE if key in recipe}
-    config |= {"start": start, "sources": sources, "threads": slot.cpus}
+    config |= {"start": start, "sources": sources, "threads": slot.cpus, "gpus": slot.gpus}
     config |= {"resume": newest_whole_checkpoint(Path(storage) / name)}
     config |= {"probes": asked.probes, "probe_tasks": probe_tasks}
     config |= {"checkpoint_every": asked.checkpoint_every, "log_every": asked.log_every}

@@ -96,6 +96,7 @@ def job(place: Path, images: dict[str, str], asked: argparse.Namespace) -> dict[
         "epochs": asked.epochs,
         "objective": "log_loss",
         "threads": 1,
+        "gpus": 0,
         "test": None,
     }
 

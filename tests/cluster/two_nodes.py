@@ -51,6 +51,7 @@ def main(method: str, storage: str) -> None:
         "batch": 8,
         "images": 24,
         "threads": 1,
+        "gpus": 0,
         "checkpoint_every": 100,
         "log_every": 1,
     }

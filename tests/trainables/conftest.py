@@ -42,6 +42,7 @@ def trial(pixels, monkeypatch):
             "objective": "auc",
             "seed": 1,
             "threads": 1,
+            "gpus": 0,
             "test": None,
             **changes,
         }

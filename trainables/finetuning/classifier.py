@@ -41,11 +41,13 @@ class Classifier(nn.Module):
         return self.logits(self.encoder(images))
 
     def logits(self, features: Tensor) -> Tensor:
-        """Logits (B, classes) of features (B, D)."""
-        if self.training and self.dropout > 0:
-            kept = torch.rand(features.shape, generator=self.generator) >= self.dropout
-            features = features * kept.to(features.device) / (1 - self.dropout)
-        return self.head(features)
+        """Logits (B, classes) of features (B, D), both in float32 whatever the encoder computed in."""
+        with torch.autocast(features.device.type, enabled=False):
+            features = features if features.dtype == torch.float64 else features.float()
+            if self.training and self.dropout > 0:
+                kept = torch.rand(features.shape, generator=self.generator) >= self.dropout
+                features = features * kept.to(features.device) / (1 - self.dropout)
+            return self.head(features)
 
 
 def prior(labels: Tensor, classes: int) -> Tensor:

@@ -49,7 +49,7 @@ def run(job: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     settings = WITHOUT | adaptation.resolve(job["settings"])
     run_result.check(job)
     parts = cross_validation.parts(job)
-    with device.threads(job["threads"]), device.memory_share(job.get("gpus")):
+    with device.threads(job["threads"]), device.memory_share(job["gpus"]):
         spent = run_result.Spent()
         with spent.time(computing=False):
             judged = [FineTuning(part, settings) for part in parts]
@@ -84,7 +84,7 @@ class FineTuning:
     """
 
     def __init__(self, job: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
-        self.job, self.settings, self.device, self.step, self.seen = job, settings, device.choose(), 0, 0
+        self.job, self.settings, self.device, self.step, self.seen = job, settings, device.choose(job["gpus"]), 0, 0
         self.generator = torch.Generator().manual_seed(job["seed"])
         labels = torch.as_tensor(test_sets.labels_of(job, job["train_labels"]))
         encoder = encoder_features.encoder(job["backbone"], job["encoder"], seed=job["seed"])
@@ -117,7 +117,7 @@ class FineTuning:
             chosen = next(self.batches)
             self._set_rates()
             loss = loss_of(
-                self._train_logits(chosen).float(),
+                self._train_logits(chosen),
                 self.labels[chosen.to(self.device)],
                 smoothing=self.settings["label_smoothing"],
             )

@@ -40,7 +40,7 @@ def run(job: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     settings = adaptations.get("linear").resolve(job["settings"])
     run_result.check(job)
     parts = cross_validation.parts(job)
-    with device.threads(job["threads"]), device.memory_share(job.get("gpus")):
+    with device.threads(job["threads"]), device.memory_share(job["gpus"]):
         spent = run_result.Spent()
         with spent.time(computing=False):
             given = _job_features(job) if job["features"] is None else read_features(job["features"])
@@ -128,6 +128,7 @@ def features(
     size: int,
     window: tuple[float, float],
     threads: int,
+    gpus: float,
     seed: int,
 ) -> np.ndarray:
     """Features (N, D), float32, of every image of the store under the encoder, or (None) under a random one of `seed`.
@@ -135,7 +136,7 @@ def features(
     Raises RuntimeError if the encoder is not bit for bit what it was before.
     """
     with device.threads(threads):
-        where = device.choose()
+        where = device.choose(gpus)
         encoder = device.place(encoder_features.encoder(backbone, encoder_ref, seed=seed), where)
         before = encoder_features.state_hash(encoder)
         found = encoder_features.embed(
@@ -150,7 +151,7 @@ def write_features(job: Mapping[str, Any], uri: str | os.PathLike[str]) -> dict[
     """Compute `features` for a job's encoder and images and leave them at `uri` (a path or URL, .npy) whole or not at
     all.
 
-    The job's backbone, encoder, images, image_size, window, threads and (for no encoder) seed are read. Returns
+    The job's backbone, encoder, images, image_size, window, threads, gpus and (for no encoder) seed are read. Returns
     {"uri", "digest"}.
     """
     buffer = io.BytesIO()
@@ -198,5 +199,6 @@ def _job_features(job: Mapping[str, Any]) -> np.ndarray:
         job["image_size"],
         job["window"],
         job["threads"],
+        job["gpus"],
         job["seed"] if job["encoder"] is None else 0,
     )

@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from trainables.methods._precision import full_precision
+from trainables.precision import full_precision
 from trainables.transforms import ssl_views as view
 
 LARGE = 2

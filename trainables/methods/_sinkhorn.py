@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from trainables.methods._precision import full_precision
+from trainables.precision import full_precision
 
 
 @torch.no_grad()

@@ -10,11 +10,11 @@ from torch.nn import functional
 from trainables.methods import register
 from trainables.methods._heads import mlp
 from trainables.methods._momentum import follow, follower
-from trainables.methods._precision import full_precision
 from trainables.methods.base import Method, Output
 from trainables.methods.settings import Common, Recipe, Share
 from trainables.optimization import optimizers
 from trainables.optimization.schedules import Moment, cosine, warmup_cosine
+from trainables.precision import full_precision
 from trainables.transforms import ssl_views as view
 
 

@@ -12,11 +12,11 @@ from torch.nn import functional
 from trainables.methods import register
 from trainables.methods._momentum import follow, follower
 from trainables.methods._multi_crop import LARGE, across_views, crops, each
-from trainables.methods._precision import full_precision, unit_length
 from trainables.methods.base import Method, Output
 from trainables.methods.settings import Common, Recipe, Share
 from trainables.optimization import distributed, optimizers
 from trainables.optimization.schedules import Moment, cosine, warmup_cosine, warmup_linear
+from trainables.precision import full_precision, unit_length
 
 
 class Settings(Common):

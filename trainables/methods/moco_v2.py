@@ -10,11 +10,11 @@ from torch.nn import functional
 
 from trainables.methods import register
 from trainables.methods._momentum import follow, follower
-from trainables.methods._precision import full_precision, unit_length
 from trainables.methods.base import Method, Output
 from trainables.methods.settings import Common, Recipe, Share
 from trainables.optimization import distributed, optimizers
 from trainables.optimization.schedules import Moment, warmup_cosine
+from trainables.precision import full_precision, unit_length
 from trainables.transforms import ssl_views as view
 
 VIEWS_PER_IMAGE = 2
@@ -56,6 +56,7 @@ class MoCoV2(Method):
     queue: Tensor
     pointer: Tensor
     filled: Tensor
+    fresh: Tensor
 
     def __init__(self, backbone: Any, settings: Settings, **about: Any) -> None:
         super().__init__(backbone, settings, **about)
@@ -66,7 +67,7 @@ class MoCoV2(Method):
         self.register_buffer("queue", torch.zeros(settings.queue, settings.dim))
         self.register_buffer("pointer", torch.zeros((), dtype=torch.long))
         self.register_buffer("filled", torch.zeros((), dtype=torch.long))
-        self._fresh = self.queue[:0]  # keys of the step under way
+        self.register_buffer("fresh", self.queue[:0], persistent=False)  # keys of the step under way
 
     def views(self, images: Tensor, generator: Generator) -> tuple[Tensor, ...]:
         """Two views and the order (B,) in which the keys are put into parts."""
@@ -83,7 +84,7 @@ class MoCoV2(Method):
         keys = self._keys(second, order)
         negatives = self.queue[: int(self.filled)]
         loss = info_nce(queries, keys, negatives, self.settings.temperature)
-        self._fresh = torch.cat([self._fresh, distributed.gather(keys)])
+        self.fresh = torch.cat([self.fresh, distributed.gather(keys)])
         return Output(loss, math.log(1 + len(negatives)), queries.detach(), views=VIEWS_PER_IMAGE)
 
     @torch.no_grad()
@@ -104,11 +105,11 @@ class MoCoV2(Method):
         """The key encoder follows by a moving average; the step's keys of all ranks replace the oldest in the queue."""
         follow(self.key_backbone, self.backbone, self.settings.momentum)
         follow(self.key_head, self.head, self.settings.momentum)
-        length, keys = len(self.queue), self._fresh[-len(self.queue) :]
+        length, keys = len(self.queue), self.fresh[-len(self.queue) :]
         self.queue[(self.pointer + torch.arange(len(keys), device=keys.device)) % length] = keys
         self.pointer.add_(len(keys)).remainder_(length)
         self.filled.add_(len(keys)).clamp_(max=length)
-        self._fresh = self.queue[:0]
+        self.fresh = self.queue[:0]
 
     def optimizer(self) -> torch.optim.Optimizer:
         return optimizers.make("sgd", optimizers.parameter_groups(self, decay_all=True), momentum=0.9)

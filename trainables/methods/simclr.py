@@ -11,11 +11,11 @@ from torch.nn import functional
 from trainables.methods import register
 from trainables.methods._heads import mlp
 from trainables.methods._multi_crop import each
-from trainables.methods._precision import full_precision, unit_length
 from trainables.methods.base import Method, Output
 from trainables.methods.settings import Common, Recipe, Share
 from trainables.optimization import distributed, optimizers
 from trainables.optimization.schedules import Moment, warmup_cosine
+from trainables.precision import full_precision, unit_length
 from trainables.transforms import ssl_views as view
 
 

@@ -12,12 +12,12 @@ from torch.nn import functional
 from trainables.methods import register
 from trainables.methods._heads import mlp
 from trainables.methods._multi_crop import LARGE, across_views, crops, each
-from trainables.methods._precision import full_precision, unit_length
 from trainables.methods._sinkhorn import sinkhorn
 from trainables.methods.base import Method, Output
 from trainables.methods.settings import Common, Recipe, Share
 from trainables.optimization import distributed, optimizers
 from trainables.optimization.schedules import Moment, warmup_cosine
+from trainables.precision import full_precision, unit_length
 
 
 class Settings(Common):

@@ -56,3 +56,9 @@ def test_a_signal_ends_the_wait_for_features_with_its_own_exit_code(ray_cluster)
         signal.signal(signal.SIGTERM, before)
         ray.cancel(endless, force=True)
     assert ended.value.code == 143
+
+
+def test_where_features_are_computed_does_not_name_them_anew():
+    job = {"images": {"uri": "a", "digest": "1"}, "encoder": {"uri": "b", "digest": "2"}, "backbone": "c", "gpus": 0}
+    assert features._content(job) == features._content(job | {"gpus": 0.5})
+    assert features._content(job) != features._content(job | {"backbone": "d"})

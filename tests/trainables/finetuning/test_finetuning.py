@@ -209,6 +209,20 @@ def test_the_loss_over_findings_is_that_of_a_loop(smoothing):
     assert classifier.loss_of(logits, labels, smoothing=smoothing).item() == pytest.approx(sum(terms) / 12)
 
 
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_the_head_computes_in_full_precision_whatever_the_encoder_computes_in(dropout):
+    encoder, generator = backbones.build("test_resnet"), torch.Generator().manual_seed(3)
+    model = classifier.Classifier(encoder, [0, 1, 2], 3, dropout=dropout, generator=generator)
+    images = torch.rand(4, 1, 32, 32)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        features = model.eval().encoder(images)
+        logits, coarse = model(images), torch.nn.functional.linear(features, model.head.weight, model.head.bias)
+        loss = classifier.loss_of(model.train().logits(features), torch.tensor([0, 1, 2, 0]), smoothing=0.1)
+    exact = torch.nn.functional.linear(features.float(), model.head.weight, model.head.bias)
+    assert torch.equal(logits, exact) and logits.dtype == loss.dtype == torch.float32
+    assert features.dtype == coarse.dtype == torch.bfloat16, "what it would be otherwise"
+
+
 def test_a_seed_makes_one_random_encoder():
     hashes = [
         encoder_features.state_hash(encoder_features.encoder("test_resnet", None, seed=seed)) for seed in (1, 1, 2)

@@ -48,6 +48,26 @@ def steps(method, count):
     return output
 
 
+def plain_tensors(module):
+    """Where a module holds tensors as plain attributes, which do not move with it."""
+    for name, each in module.named_modules():
+        for attribute, value in vars(each).items():
+            several = [*value.values()] if isinstance(value, dict) else value
+            inside = several if isinstance(several, list | tuple) else [several]
+            registered = attribute in ("_parameters", "_buffers", "_modules")
+            if not registered and any(isinstance(one, torch.Tensor) for one in inside):
+                yield f"{name}.{attribute}".lstrip(".")
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_all_of_a_method_moves_with_it(name):
+    method = make(name)
+    assert [*plain_tensors(method)] == []
+    steps(method, 1)
+    assert [*plain_tensors(method)] == []
+    assert {tensor.device.type for tensor in (*method.to("meta").parameters(), *method.buffers())} == {"meta"}
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_a_few_steps_reach_every_weight_and_say_what_they_did(name):
     method = make(name)

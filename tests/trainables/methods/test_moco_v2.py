@@ -99,7 +99,7 @@ def test_loss_gradients_and_queue_equal_the_loops_over_samples_and_keys():
 def test_a_batch_larger_than_the_queue_leaves_its_last_keys():
     made = method(queue=3)
     forward(made, pair())
-    fresh = made._fresh
+    fresh = made.fresh
     made.after_step(START)
     assert torch.equal(made.queue, fresh[-3:]) and int(made.filled) == 3
 

@@ -49,6 +49,7 @@ def config(source):
         "batch": BATCH,
         "images": BATCH * STEPS - 3,
         "threads": 1,
+        "gpus": 0,
         "checkpoint_every": 3,
         "log_every": 2,
     }

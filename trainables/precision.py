@@ -1,4 +1,5 @@
-"""Losses in full precision: 16 bits are for networks, and an error of 0.01 over a temperature of 0.04 is not small."""
+"""Losses and heads in full precision: 16 bits are for networks, and an error of 0.01 over a temperature of 0.04 is not
+small."""
 
 import functools
 from collections.abc import Callable
