@@ -38,49 +38,139 @@ class Estimate:
     df: float | None = None
 
 
+Scores = Mapping[tuple[int, int], float]
+"""By (draw, encoder), final seeds already averaged."""
+Tests = Mapping[tuple[int, int], Components] | str
+"""The test-set components of those same averages, or a line that says why there are none."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One initialisation's scores. ``encoder``: its method, None where no encoder was pre-trained."""
+
+    scores: Scores
+    tests: Tests
+    encoder: str | None = None
+
+    @property
+    def draws(self) -> list[int]:
+        return sorted({draw for draw, _ in self.scores})
+
+    @property
+    def encoders(self) -> list[int]:
+        return sorted({encoder for _, encoder in self.scores})
+
+    @property
+    def by_draw(self) -> np.ndarray:
+        return np.array([np.mean([v for (d, _), v in self.scores.items() if d == draw]) for draw in self.draws])
+
+    def by_encoder(self) -> np.ndarray | None:
+        """Each encoder's mean, where there are enough of them, each with all draws, to tell their variance."""
+        complete = len(self.scores) == len(self.draws) * len(self.encoders)
+        if self.encoder is None or len(self.encoders) < ENCODERS_FOR_A_METHOD or not complete:
+            return None
+        return np.array([np.mean([self.scores[d, e] for d in self.draws]) for e in self.encoders])
+
+    def test(self) -> Components:
+        """Components of the mean; ValueError where the runs were scored on different test patients."""
+        assert not isinstance(self.tests, str)
+        return mean_components([self.tests[key] for key in sorted(self.scores)])
+
+
 def estimate(
-    scores: Mapping[tuple[int, int], float],
-    tests: Mapping[tuple[int, int], Components] | str,
+    scores: Scores,
+    tests: Tests,
     *,
     bounds: tuple[float, float] | None = None,
     encoder: str | None = None,
     same_patients: bool = False,
 ) -> Estimate:
-    """Mean over draws of `scores` and its interval.
+    """Mean over draws of one initialisation's scores and its interval; see `Side` for what they are.
 
-    scores: by (draw, encoder), final seeds already averaged. tests: the test-set components of those same averages,
-    or a line saying why there are none, whereupon the target falls back to this pool and test set. bounds: the
-    metric's range, to which intervals are clipped. encoder: its method, None where no encoder was pre-trained.
-    same_patients: every draw holds the same patients (the full size), so draws measure training noise alone.
+    Where there are no components of the test set, the target falls back to this pool and test set. bounds: the metric's
+    range, to which intervals are clipped. same_patients: every draw holds the same patients (the full size), so draws
+    measure training noise alone.
 
     New patients: s2/D + V, with V the patient-clustered variance of the *mean* score, and Satterthwaite's degrees of
     freedom; from three encoders on, their variance over their number is added and the target is new pre-training runs.
     Prediction: m +- t(D-1) s sqrt(1 + 1/D).
     """
-    draws, encoders = sorted({d for d, _ in scores}), sorted({e for _, e in scores})
-    by_draw = np.array([np.mean([v for (d, _), v in scores.items() if d == draw]) for draw in draws])
-    mean, count = float(by_draw.mean()), len(draws)
+    side = Side(scores, tests, encoder)
+    why = tests if isinstance(tests, str) else None
+    return _estimate(side.by_draw, why or side.test(), [_encoders(side)], "", bounds, same_patients)
+
+
+def estimate_difference(first: Side, second: Side, *, same_patients: bool = False) -> Estimate:
+    """Mean over the draws that both have of first minus second, and its interval; turned round, it is its mirror image.
+
+    As `estimate`, with V that of the components' difference patient by patient. The encoders of both sides count:
+    s2_A/E_A + s2_B/E_B, or the variance of the differences over their number where both have the same pretrain_seeds.
+    """
+    assert first.draws == second.draws
+    why = next((side.tests for side in (first, second) if isinstance(side.tests, str)), None)
+    test: Components | str
+    try:
+        test = why or minus(first.test(), second.test())
+    except ValueError as other_patients:
+        test = str(other_patients)
+    a, b = first.by_encoder(), second.by_encoder()
+    if a is not None and b is not None and first.encoders == second.encoders:
+        parts = [_Encoders(_of_mean(a - b), ", new pre-training runs")]
+    else:
+        parts = [_encoders(side) for side in (first, second) if side.encoder is not None]
+    named = {part.target for part in parts}
+    target = ""
+    if len(named) > 1:
+        told = sorted((side.encoder or "", part.target) for side, part in zip((first, second), parts, strict=True))
+        target = "".join(f"{words} of {name}" for name, words in told)
+    return _estimate(first.by_draw - second.by_draw, test, parts, target, None, same_patients)
+
+
+@dataclass(frozen=True)
+class _Encoders:
+    """The variance that encoders add to a mean with its degrees of freedom, where it is known, and the target then."""
+
+    variance: tuple[float, float] | None
+    target: str
+
+
+def _encoders(side: Side) -> _Encoders:
+    means = side.by_encoder()
+    if means is not None:
+        return _Encoders(_of_mean(means), ", new pre-training runs")
+    if side.encoder is None:
+        return _Encoders(None, "")
+    count = len(side.encoders)
+    return _Encoders(None, ", this encoder" if count == 1 else f", these {count} encoders")
+
+
+def _of_mean(values: np.ndarray) -> tuple[float, float]:
+    return float(np.var(values, ddof=1)) / len(values), len(values) - 1
+
+
+def _estimate(
+    by_draw: np.ndarray,
+    test: Components | str,
+    encoders: Sequence[_Encoders],
+    encoder_target: str,
+    bounds: tuple[float, float] | None,
+    same_patients: bool,
+) -> Estimate:
+    mean, count = float(by_draw.mean()), len(by_draw)
     if count < 2:
         why = "one draw: the variance between label subsets cannot be estimated"
         return Estimate(mean, reason=why, pi_reason=why, draws=count)
-    parts: list[tuple[float, float]] = [(float(by_draw.var(ddof=1)) / count, count - 1)]
+    parts: list[tuple[float, float]] = [_of_mean(by_draw)]
     target, reason = THIS_TEST_SET, None
-    if isinstance(tests, str):
-        reason = tests
+    if isinstance(test, str):
+        reason = test
+    elif test.variance == 0:
+        reason = "the test set's variance is estimated as zero (perfectly separated)"
     else:
-        test = mean_components([tests[k] for k in sorted(scores)])
-        if test.variance == 0:
-            reason = "the test set's variance is estimated as zero (perfectly separated)"
-        else:
-            parts.append((test.variance, test.df))
-            target = NEW_PATIENTS
-    complete = len(scores) == count * len(encoders)
-    if len(encoders) >= ENCODERS_FOR_A_METHOD and complete and encoder is not None:
-        means = [np.mean([scores[d, e] for d in draws]) for e in encoders]
-        parts.append((float(np.var(means, ddof=1)) / len(encoders), len(encoders) - 1))
-        target += ", new pre-training runs"
-    elif encoder is not None:
-        target += ", this encoder" if len(encoders) == 1 else f", these {len(encoders)} encoders"
+        parts.append((test.variance, test.df))
+        target = NEW_PATIENTS
+    parts += [each.variance for each in encoders if each.variance is not None]
+    target += encoder_target or next(iter({each.target for each in encoders}), "")
     if same_patients:
         target += "; draws hold the same patients: training noise only"
     variance, df = satterthwaite(parts)

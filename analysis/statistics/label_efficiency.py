@@ -7,7 +7,7 @@ import polars as pl
 
 from analysis.tables import FACTORS, StudyTables, compared, was_searched
 
-from .intervals import Estimate, estimate, mean_components, minus
+from .intervals import Estimate, Scores, Side, Tests, estimate, estimate_difference, mean_components
 from .test_set_predictions import Predicted, of_runs, predicted
 from .variance_components import Components
 
@@ -35,9 +35,6 @@ TABLE_SCHEMA = _FACTOR_TYPES | {"test_set": pl.String, "metric": pl.String} | _L
 _ON = {"against": pl.String, "test_set": pl.String, "metric": pl.String}
 DIFFERENCE_SCHEMA = _FACTOR_TYPES | _ON | _LABELS | _NUMBERS
 
-Point = dict[tuple[int, int], float]
-Tests = dict[tuple[int, int], Components] | str
-
 
 def label_efficiency(study: StudyTables, *, metrics: tuple[str, ...] = METRICS, unit: str = "image") -> pl.DataFrame:
     """One row per initialisation x size x further factors x test set x metric, with the columns of TABLE_SCHEMA.
@@ -53,7 +50,9 @@ def label_efficiency(study: StudyTables, *, metrics: tuple[str, ...] = METRICS, 
     for runs, found, test_set, metric in _points(study, finals, metrics, unit):
         first = runs.row(0, named=True)
         scores, tests = _by_draw(runs, found, metric)
-        result = _estimate(scores, tests, first, _same_patients(runs), BOUNDS[metric])
+        result = estimate(
+            scores, tests, bounds=BOUNDS[metric], encoder=_method(first), same_patients=_same_patients(runs)
+        )
         patients = float(np.median(runs["n_patients"]))
         cells = runs.unique(FACTORS)
         rows.append(
@@ -76,28 +75,28 @@ def differences(
 ) -> pl.DataFrame:
     """Paired difference (initialisation minus `against`) on the draws both have, with the columns of DIFFERENCE_SCHEMA.
 
-    Draws pair only where both were given the same subset; the paired test variance is that of the difference of
-    components patient by patient. Several encoders of a method are each compared with the mean of `against`.
+    Draws pair only where both were given the same subset. The encoders of both sides count: see `estimate_difference`.
     """
     points = {}
     for runs, found, test_set, _ in _points(study, compared(study.finals).finals, (metric,), unit):
         first = runs.row(0, named=True)
-        points[tuple(first[n] for n in CURVE), test_set] = (runs, *_by_draw(runs, found, metric))
+        points[tuple(first[n] for n in CURVE), test_set] = runs, Side(*_by_draw(runs, found, metric), _method(first))
     rows = []
-    for (factors, test_set), (runs, scores, tests) in points.items():
+    for (factors, test_set), (runs, side) in points.items():
         own = dict(zip(CURVE, factors, strict=True))
         other = points.get((tuple((own | {"initialisation": against}).values()), test_set))
         if own["initialisation"] == against or other is None:
             continue
-        base_runs, base_scores, base_tests = other
+        base_runs, base = other
         shared = _subsets(runs) & _subsets(base_runs)
         draws = {draw for draw, _ in shared}
-        base = {d: np.mean([v for (b, _), v in base_scores.items() if b == d]) for d in draws}
-        paired = {(d, e): v - float(base[d]) for (d, e), v in scores.items() if d in draws}
-        if not paired:
+        sides = [
+            Side({k: v for k, v in each.scores.items() if k[0] in draws}, each.tests, each.encoder)
+            for each in (side, base)
+        ]
+        if not draws:
             continue
-        apart = _paired_tests(paired, tests, base_tests)
-        result = _estimate(paired, apart, own, _same_patients(runs), None)
+        result = estimate_difference(*sides, same_patients=_same_patients(runs))
         named = own | {"against": against, "test_set": test_set, "metric": metric}
         rows.append(named | _labels(runs) | _numbers(result))
     return _ordered(pl.DataFrame(rows, schema=DIFFERENCE_SCHEMA))
@@ -116,11 +115,11 @@ def _points(study: StudyTables, finals: pl.DataFrame, metrics: tuple[str, ...], 
                 yield runs, found, str(test_set), metric
 
 
-def _by_draw(runs: pl.DataFrame, found: Predicted, metric: str) -> tuple[Point, Tests]:
+def _by_draw(runs: pl.DataFrame, found: Predicted, metric: str) -> tuple[Scores, Tests]:
     """Scores and components by (draw, encoder): final seeds (and folds) are averaged, never counted."""
     recorded = dict(runs.select("key", "value").iter_rows())
     parts = of_runs(found, recorded, metric)
-    scores: Point = {}
+    scores: dict[tuple[int, int], float] = {}
     tests: dict[tuple[int, int], Components] = {}
     for (draw, encoder), group in runs.with_columns(pl.col("pretrain_seed").fill_null(0)).group_by(
         ["draw", "pretrain_seed"], maintain_order=True
@@ -131,19 +130,8 @@ def _by_draw(runs: pl.DataFrame, found: Predicted, metric: str) -> tuple[Point, 
     return scores, parts if isinstance(parts, str) else tests
 
 
-def _paired_tests(paired: Point, tests: Tests, base: Tests) -> Tests:
-    if isinstance(tests, str) or isinstance(base, str):
-        return tests if isinstance(tests, str) else str(base)
-    means = {d: mean_components([part for (b, _), part in base.items() if b == d]) for d, _ in paired}
-    try:
-        return {(d, e): minus(tests[d, e], means[d]) for d, e in paired}
-    except ValueError as why:
-        return str(why)
-
-
-def _estimate(scores: Point, tests: Tests, first: dict, same: bool, bounds: tuple[float, float] | None) -> Estimate:
-    pretrained = None if first["initialisation"] == "scratch" else first["initialisation"]
-    return estimate(scores, tests, bounds=bounds, encoder=pretrained, same_patients=same)
+def _method(first: dict) -> str | None:
+    return None if first["initialisation"] == "scratch" else first["initialisation"]
 
 
 def _is_full() -> pl.Expr:

@@ -26,7 +26,7 @@ def loop(config: dict[str, Any]) -> None:
 
     config: "method", "settings" (resolved), "backbone", "image_size", "window" [low, high], "sources" [{"uri",
     "digest", "rows": None for all}], "seed", "batch" (source images a step over all ranks), the budget as "images"
-    (source images) or "device_seconds", "threads" and "gpus" of each worker, "checkpoint_every" and "log_every" (steps).
+    (source images) or "device_seconds", "threads" and "gpus" of a worker, "checkpoint_every" and "log_every" (steps).
     Optional: "start" ({"uri", "digest"} of weights to go on from), "resume" (the folder of an earlier checkpoint, where
     Ray knows of none), "accumulate" (parts that a rank's batch is computed in), "precision" ("auto" or "float32"),
     "compile", "sync_batch_norm" (over workers; true), "probes" (times) with "probe_tasks" (see `trainables.watching`).

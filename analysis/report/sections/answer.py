@@ -1,6 +1,5 @@
 """The study's answer in sentences, each no stronger than its intervals."""
 
-import math
 from collections.abc import Sequence
 
 import polars as pl
@@ -21,7 +20,7 @@ def answers(table: pl.DataFrame, apart: pl.DataFrame, *, metric: str = "auc") ->
     for (task, setting), panel in table.group_by(["task", "setting"], maintain_order=True):
         own = apart.filter(task=task, setting=setting)
         sentences = [_at_size(rows, own, metric) for rows in _by_size(panel)]
-        found.append((f"{task}, {setting}", sentences + _labels_needed(panel, metric)))
+        found.append((f"{task}, {setting}", sentences))
     return found
 
 
@@ -53,38 +52,6 @@ def _separated(difference: dict | None) -> bool:
     if difference is None or difference["low"] is None or not difference["target"].startswith("new patients"):
         return False
     return difference["low"] > 0 or difference["high"] < 0
-
-
-def _labels_needed(panel: pl.DataFrame, metric: str) -> list[str]:
-    """How many labels the best at the largest size needs for the level of each other there; inside the range only."""
-    sign = -1 if metric in SMALLER_IS_BETTER else 1
-    largest = _by_size(panel)[-1].sort(pl.col("mean") * sign, descending=True)
-    best, sentences = largest["initialisation"][0], []
-    curve = panel.filter(initialisation=best).sort("n_labels")
-    if len(curve) < 2:
-        return []
-    for other in largest.filter(pl.col("initialisation") != best).iter_rows(named=True):
-        need = labels_for(curve["n_labels"].to_list(), (curve["mean"] * sign).to_list(), other["mean"] * sign)
-        reach = f"{best} reaches the level of {other['initialisation']} at {other['n_labels']:.0f} labels"
-        level = f"({other['mean']:.3f})"
-        if need is None:
-            sentences.append(f"{reach} {level}: not within range of the sizes measured.")
-        elif need <= curve["n_labels"][0]:
-            sentences.append(f"{reach} {level} already with the fewest measured, {need:.0f}.")
-        else:
-            sentences.append(f"{reach} {level} with about {need:.0f} labels, going by the means.")
-    return sentences
-
-
-def labels_for(labels: Sequence[float], means: Sequence[float], level: float) -> float | None:
-    """The fewest labels at which a curve, linear in log labels between points, reaches `level`; None where never."""
-    if means[0] >= level:
-        return labels[0]
-    for k in range(1, len(labels)):
-        if means[k] >= level:
-            part = (level - means[k - 1]) / (means[k] - means[k - 1])
-            return math.exp(math.log(labels[k - 1]) + part * math.log(labels[k] / labels[k - 1]))
-    return None
 
 
 def _interval(row: dict) -> str:

@@ -8,7 +8,6 @@ import polars as pl
 import pytest
 
 from analysis.report import report
-from analysis.report.sections.answer import labels_for
 from study.storage import Storage
 
 SPEC = {"name": "made <b>study</b>", "tasks": {"covid": {"images": "x & y"}}}
@@ -77,10 +76,10 @@ def test_an_unfinished_study_says_so_instead_of_failing(make, cells, made, tmp_p
     assert "1 failed_oom" in page and "No encoder was pre-trained" in page
 
 
-def test_labels_are_interpolated_inside_the_measured_range_only():
-    assert labels_for([10, 40], [0.6, 0.8], 0.7) == pytest.approx(20)
-    assert labels_for([10, 40], [0.6, 0.8], 0.5) == 10
-    assert labels_for([10, 40], [0.6, 0.8], 0.9) is None
+def test_no_number_of_labels_is_named_for_the_level_of_another(made, cells, tmp_path):
+    page = render(made, tmp_path, cells)
+    assert "has the best mean" in page
+    assert "level of" not in page and "going by the means" not in page and "range of the sizes" not in page
 
 
 def test_a_study_on_disk_is_read_through_the_ledger(cells, make, tmp_path):

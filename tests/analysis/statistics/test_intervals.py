@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from scipy.stats import norm, t
 
-from analysis.statistics.intervals import NEW_PATIENTS, THIS_TEST_SET, estimate, minus, over_blocks, satterthwaite
+from analysis.statistics.intervals import (
+    NEW_PATIENTS,
+    THIS_TEST_SET,
+    Side,
+    estimate,
+    estimate_difference,
+    minus,
+    over_blocks,
+    satterthwaite,
+)
 from analysis.statistics.variance_components import Components, components
 
 
@@ -107,3 +116,47 @@ def test_the_new_patients_interval_covers_the_population_value_and_plain_t_over_
         plain.append(old.low <= truth <= old.high)
     assert 0.90 <= np.mean(ours) <= 0.99
     assert np.mean(plain) < 0.70
+
+
+def worlds(rng, encoders, others, draws=4, repeats=4000):
+    """Pairs of equal methods: draws move both alike, each encoder has a level of its own, each run some noise."""
+    for _ in range(repeats):
+        of_draw = rng.normal(0, 0.03, draws)
+        yield tuple(
+            Side(
+                {
+                    (d, e): 0.7 + of_draw[d] + level + rng.normal(0, 0.01)
+                    for e, level in enumerate(rng.normal(0, 0.02, count))
+                    for d in range(draws)
+                },
+                "left out",
+                method,
+            )
+            for method, count in (("spark", encoders), ("byol", others))
+        )
+
+
+@pytest.mark.parametrize(("encoders", "others"), [(3, 3), (3, 5), (5, 3)])
+def test_equal_methods_are_told_apart_as_seldom_as_the_level_says(encoders, others):
+    rng = np.random.default_rng(encoders * 10 + others)
+    found = [estimate_difference(*sides) for sides in worlds(rng, encoders, others)]
+    assert {each.target for each in found} == {"this pool and test set, new pre-training runs"}
+    assert np.mean([each.low > 0 or each.high < 0 for each in found]) < 0.065
+
+
+@pytest.mark.parametrize(("encoders", "others"), [(3, 3), (3, 5), (1, 3), (2, 1)])
+def test_a_difference_turned_round_is_its_mirror_image(encoders, others):
+    for first, second in worlds(np.random.default_rng(5), encoders, others, repeats=3):
+        there, back = estimate_difference(first, second), estimate_difference(second, first)
+        assert (there.mean, there.low, there.high) == pytest.approx((-back.mean, -back.high, -back.low))
+        assert (there.pi_low, there.pi_high) == pytest.approx((-back.pi_high, -back.pi_low))
+        assert there.target == back.target and there.df == pytest.approx(back.df)
+
+
+def test_the_target_says_whose_encoders_are_these_alone():
+    ((first, second),) = worlds(np.random.default_rng(5), 3, 1, repeats=1)
+    assert estimate_difference(first, second).target == (
+        "this pool and test set, this encoder of byol, new pre-training runs of spark"
+    )
+    scratch = Side({(d, 0): v for (d, _), v in second.scores.items()}, "left out")
+    assert estimate_difference(first, scratch).target == "this pool and test set, new pre-training runs"
