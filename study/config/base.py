@@ -37,6 +37,6 @@ Levels = Annotated[list[Level], Field(min_length=1), OrOne()]
 
 
 class StrictConfig(BaseModel):
-    """Unknown keys are refused: a misspelt setting must never fall back to a default in silence."""
+    """Unknown keys are refused: a misspelt setting must never fall back to a default in silence. Numbers are finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

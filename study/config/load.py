@@ -1,5 +1,6 @@
 """From a YAML file, a preset's name and ``--set`` to a checked study; every refusal names its place."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -72,9 +73,19 @@ def _construct(node: yaml.Node, at: tuple, lines: dict[tuple, int], path: Path) 
         return [_construct(child, (*at, i), lines, path) for i, child in enumerate(node.value)]
     loader = yaml.SafeLoader("")
     try:
-        return loader.construct_object(node)
+        value = loader.construct_object(node)
     finally:
         loader.dispose()
+    _check_finite(value, f"{path}, line {node.start_mark.line + 1}: {'.'.join(map(str, at))}")
+    return value
+
+
+def _check_finite(value: Any, where: str) -> None:
+    """Refuses a number that is infinite or none at all, wherever it stands."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputRefused(f"{where}: {value} is not a finite number")
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _check_finite(inner, where)
 
 
 def _assign(values: dict, assignment: str) -> None:
@@ -85,6 +96,7 @@ def _assign(values: dict, assignment: str) -> None:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
         raise InputRefused(f"--set {assignment}: the value is not readable as YAML") from None
+    _check_finite(value, f"--set {assignment}")
     *parents, last = dotted.split(".")
     for parent in parents:
         inner = values.setdefault(parent, {})

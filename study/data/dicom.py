@@ -8,17 +8,22 @@ Hounsfield units are int16 in [-1024, 32767]: what lies below air (padding, the 
 to air, and metal keeps its values. MONOCHROME1 says only how a screen should show the image: it changes nothing here.
 """
 
+import functools
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ParamSpec, TypeVar
 
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_modality_lut
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 AIR, HIGHEST = -1024, 32767
 CT_CLASSES = {
@@ -67,6 +72,27 @@ class Slice:
         return hashlib.sha256(shape + self.pixels.astype("<i2").tobytes()).hexdigest()[:32]
 
 
+def _rejecting(read: Callable[P, T]) -> Callable[P, T]:
+    """Whatever a file makes its reading raise is a reject: pydicom and its decoders raise what they like, wherever a
+    damaged element is looked at, and one such file must not end the ingest of its archive."""
+
+    @functools.wraps(read)
+    def reading(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return read(*args, **kwargs)
+        except Rejected:
+            raise
+        except MemoryError as error:
+            raise Rejected("needs more memory than there is") from error
+        except OSError as error:
+            raise Rejected("cannot be read") from error
+        except Exception as error:
+            raise Rejected("damaged DICOM file") from error
+
+    return reading
+
+
+@_rejecting
 def read_header(path: Path, folder: str) -> Header:
     """The header of a CT file.
 
@@ -83,6 +109,7 @@ def read_header(path: Path, folder: str) -> Header:
     return Header(path, patient, series, _position(dataset, dataset), int(instance), _text(dataset, "SOPInstanceUID"))
 
 
+@_rejecting
 def read_slices(path: Path) -> list[Slice]:
     """The slices of a CT file, one a frame, in order of position. Raises Rejected when there are no usable pixels."""
     with _opened(path) as file:
@@ -117,11 +144,7 @@ def _parse(file: BinaryIO, **options: Any) -> Dataset:
         raise Rejected("empty file")
     if head[128:] != b"DICM" and not _starts_like_dicom(head):
         raise Rejected("not a DICOM file")
-    try:
-        dataset = pydicom.dcmread(file, force=True, **options)
-        dataset.get("SOPClassUID")
-    except Exception as error:  # whatever a damaged file makes the parser raise
-        raise Rejected("damaged DICOM file") from error
+    dataset = pydicom.dcmread(file, force=True, **options)
     if "TransferSyntaxUID" not in dataset.file_meta:
         dataset.file_meta.TransferSyntaxUID = _guessed_syntax(dataset)
     return dataset

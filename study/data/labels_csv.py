@@ -5,6 +5,7 @@ order mark are dropped, further columns ignored. Whatever is wrong is refused wi
 """
 
 import csv
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -14,6 +15,9 @@ from typing import Any, Literal
 from study.errors import InputRefused
 
 SPLITS = ("train", "val", "test")
+OPTIONAL = ("patient", "split")
+"""Columns that change which patients train and test: one that is misspelt must not be ignored like any other."""
+_SUFFIX = re.compile(r"(ids?|no|nr|number|code|name|key|s)$")
 _NAMED = 3  # so many files or lines are named before "and n more"
 
 
@@ -112,9 +116,24 @@ def _check_header(path: Path, header: list[str], findings: list[str] | None) -> 
     for name in ("file", *labels):
         if name not in header:
             raise InputRefused(f"{path}: there is no column {name!r} in line 1{nearest(name, header)}")
-    for name in ("file", *labels, "patient", "split"):
+    for name in ("file", *labels, *OPTIONAL):
         if header.count(name) > 1:
             raise InputRefused(f"{path}: column {name!r} stands twice in line 1")
+    for name in OPTIONAL:
+        others = [column for column in header if column not in ("file", *labels, *OPTIONAL)]
+        meant = next((column for column in others if name not in header and _nearly(column, name)), None)
+        if meant is not None:
+            raise InputRefused(
+                f"{path}: column {meant!r} in line 1 is not read; rename it {name!r} if that is what it holds, "
+                "or take it out"
+            )
+
+
+def _nearly(column: str, name: str) -> bool:
+    """Whether a column was probably meant to be that of this name: ``Patient ID``, ``patients``, ``pateint``."""
+    bare = "".join(filter(str.isalnum, column.lower()))
+    bare = _SUFFIX.sub("", bare) or bare
+    return abs(len(bare) - len(name)) <= 1 and bool(get_close_matches(bare, [name], cutoff=0.8))
 
 
 def _row(path: Path, header: list[str], line: int, cells: list[str], findings: list[str] | None) -> LabelRow:

@@ -5,7 +5,10 @@ import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from sys import float_info
 from typing import Any
+
+FLOAT_MAX = float_info.max
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Hyperparameter:
             raise ValueError(f"setting {name}: {value!r} is not {'a whole' if kind is int else 'a'} number")
         below = value <= self.low if self.open_low else value < self.low
         above = value >= self.high if self.open_high else value > self.high
-        if below or above or value != value:
+        if below or above or not -FLOAT_MAX <= value <= FLOAT_MAX:
             raise ValueError(f"setting {name}: {value!r} is outside {self.bounds}")
         return kind(value)
 

@@ -9,7 +9,7 @@ from trainables.transforms.recipe import Probability, Range, Recipe, Share
 __all__ = ["Common", "Probability", "Range", "Recipe", "Share"]
 
 
-class Common(BaseModel, extra="forbid"):
+class Common(BaseModel, extra="forbid", allow_inf_nan=False):
     """The base of every method's settings.
 
     `published_epochs`: the length of the published run, which the budget `published` asks for.

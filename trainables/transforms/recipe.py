@@ -16,7 +16,7 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
-class Recipe(BaseModel, extra="forbid"):
+class Recipe(BaseModel, extra="forbid", allow_inf_nan=False):
     """A random view of a CT slice, in the order in which its steps are taken; what is left out is not done.
 
     `blur_sigma` is in pixels of a view 224 pixels wide and scales with the view. `shift` is in Hounsfield units, and

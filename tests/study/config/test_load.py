@@ -84,6 +84,33 @@ def test_a_mistake_is_one_line_that_names_its_place(study_file, old, new, expect
     assert "\n" not in str(refused.value) and "study.yaml" in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("name: mine", "name: mine\nwindow: [-.inf, 500]", r"line 2: window\.0"),
+        ("    spark: {}", "    spark: {mask_ratio: .nan}", r"line 7: pretraining\.methods\.spark\.mask_ratio"),
+        ("    spark: {}", "    spark: {mask_ratio: 1e999}", r"line 6: pretraining.*mask_ratio"),
+        ("    spark: {}", "    spark: {view: {rotation: '.inf'}}", r"line 6: pretraining.*"),
+        ("    sizes:", "    settings: {weight_decay: .inf}\n    sizes:", r"line 10: adaptations\.linear\.settings"),
+        ("    sizes:", "    space: {weight_decay: {low: 1, high: .inf}}\n    sizes:", r"line 10: adaptations.*high"),
+        ("    sizes:", "    space: {weight_decay: {low: 1, high: 1e999}}\n    sizes:", r"line 10: adaptations.*high"),
+        ("    sizes:", "    space: {weight_decay: {choices: [1, .nan]}}\n    sizes:", r"line 10: adaptations.*1"),
+    ],
+)
+def test_every_number_of_a_study_is_finite(study_file, old, new, place):
+    text = GOOD.replace(old, new, 1)
+    assert text != GOOD
+    with pytest.raises(InputRefused, match=place) as refused:
+        read_study(study_file(text))
+    assert "\n" not in str(refused.value) and "study.yaml" in str(refused.value)
+
+
+@pytest.mark.parametrize("value", ["window=[.nan, 1]", "pretraining.methods={spark: {mask_ratio: .inf}}"])
+def test_every_number_that_is_set_is_finite(study_file, value):
+    with pytest.raises(InputRefused, match=r"--set .*: (nan|inf) is not a finite number"):
+        read_study(study_file(GOOD), [value])
+
+
 def test_a_misspelt_preset_names_the_nearest():
     with pytest.raises(InputRefused, match="did you mean `quickstart`"):
         read_study("quikstart")

@@ -1,5 +1,8 @@
 """Odd files, each made from a phantom slice by changing one thing."""
 
+from collections import Counter
+from io import BytesIO
+
 import numpy as np
 import pydicom
 import pytest
@@ -189,3 +192,58 @@ def test_other_files_are_rejected(tmp_path, content, reason):
     (tmp_path / "x").write_bytes(content)
     with pytest.raises(Rejected, match=reason):
         read_header(tmp_path / "x", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "value"),
+    [
+        ("PerFrameFunctionalGroupsSequence", "OB", b"no frames"),
+        ("ModalityLUTSequence", "OB", b"no table"),
+    ],
+)
+def test_whatever_a_damaged_element_raises_is_a_reject(image, saved, name, kind, value):
+    image.add_new(name, kind, value)
+    with pytest.raises(Rejected, match="damaged DICOM file"):
+        read_header(saved(image), "folder"), read_slices(saved(image))
+
+
+def mutated(rng, whole, dataset, saved):
+    """The file with something wrong in it: bytes flipped, cut off, taken out, or an element of another type."""
+    how = rng.integers(4)
+    if how == 3:
+        other = pydicom.dcmread(BytesIO(whole))
+        elements = [each for each in other if each.tag.group >= 8]
+        element = elements[rng.integers(len(elements))]
+        for _ in range(2):
+            element.VR = rng.choice(["US", "SH", "DS", "IS", "OB", "FD", "UI", "SQ", "UN"])
+        try:
+            return saved(other).read_bytes()
+        except Exception:  # pydicom itself does not write all of it
+            return whole[: rng.integers(len(whole))]
+    damaged = bytearray(whole)
+    if how == 0:
+        for at in rng.integers(0, min(len(whole), 2000), rng.integers(1, 12)):
+            damaged[at] = rng.integers(256)
+    elif how == 1:
+        del damaged[rng.integers(1, len(whole)) :]
+    else:
+        start = rng.integers(132, 2000)
+        del damaged[start : start + rng.integers(1, 60)]
+    return bytes(damaged)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_damaged_file_is_slices_or_a_reject_and_nothing_else(image, saved):
+    image.PerFrameFunctionalGroupsSequence = Sequence([Dataset()])
+    image.PerFrameFunctionalGroupsSequence[0].PlanePositionSequence = Sequence([Dataset()])
+    path = saved(image)
+    whole, rng, outcomes = path.read_bytes(), np.random.default_rng(8), Counter()
+    for _ in range(400):
+        path.write_bytes(mutated(rng, whole, image, saved))
+        try:
+            read_header(path, "folder")
+            outcomes[len(read_slices(path)) > 0] += 1
+        except Rejected as rejected:
+            assert str(path) not in str(rejected)
+            outcomes["rejected"] += 1
+    assert outcomes[True] > 20 and outcomes["rejected"] > 100

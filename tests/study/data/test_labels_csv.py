@@ -36,6 +36,12 @@ def test_without_patients_each_image_is_one(read):
         ("flie,label\na,x\n", "no column 'file' in line 1; did you mean 'flie'"),
         ("file,label,label\na,x,y\n", "column 'label' stands twice"),
         ("file,label\n", "no rows"),
+        ("file,label,Patient\na,x,P\n", "column 'Patient' in line 1 is not read; rename it 'patient'"),
+        ("file,label,patient_id\na,x,P\n", "column 'patient_id'.*'patient'"),
+        ("file,label,Patients\na,x,P\n", "column 'Patients'.*'patient'"),
+        ("file,label,pateint\na,x,P\n", "column 'pateint'.*'patient'"),
+        ("file,label,patient,Split\na,x,P,train\n", "column 'Split'.*'split'"),
+        ("file,label,spilt\na,x,train\n", "column 'spilt'.*'split'"),
         ("file,label\na,x\nb,\n", "line 3: column 'label' is empty"),
         ("file,label\na,x\nb\n", "line 3: column 'label' is empty"),
         ("file,label,patient\na,x,\n", "line 2: column 'patient' is empty"),
@@ -50,6 +56,17 @@ def test_without_patients_each_image_is_one(read):
 def test_what_is_wrong_is_named_with_its_line(read, text, message):
     with pytest.raises(InputRefused, match=f"labels.csv.*{message}"):
         read(text)
+
+
+@pytest.mark.parametrize("column", ["age", "site", "patient_age", "scanner", "slice", "notes", "inpatient_ward"])
+def test_other_columns_are_ignored(read, column):
+    rows, with_patients = read(f"file,label,{column}\na,x,1\nb,y,2\n")
+    assert len(rows) == 2 and not with_patients
+
+
+def test_a_second_column_about_patients_is_ignored_beside_the_right_one(read):
+    rows, with_patients = read("file,label,patient,patient_id\na,x,P,1\n")
+    assert with_patients and rows[0].patient == "P"
 
 
 def test_a_missing_or_binary_file_is_refused(tmp_path):
