@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from study.vocabulary import ADAPTATION, COMPLETED, FACTOR_NAMES, SEARCHED, TASK
+
 if TYPE_CHECKING:
     from study.storage import Storage
-
-FACTORS = [
-    "initialisation", "pretrain_seed", "task", "size_kind", "size_value", "draw", "fold",
-    "adaptation", "validation", "length", "label_noise", "imbalance",
-]  # fmt: skip
-"""Columns that together name a cell."""
 
 TABLES = ("finals", "scores", "predictions", "trials", "curves", "pretraining", "attempts")
 
@@ -58,19 +55,21 @@ def compared(finals: pl.DataFrame) -> Compared:
 
     A cell set by defaults was never searched and stays whatever the budget.
     """
-    done = finals.filter(pl.col("status") == "completed")
+    done = finals.filter(pl.col("status") == COMPLETED)
     kept, uneven = [], []
-    for (adaptation, task), group in done.group_by(["adaptation", "task"], maintain_order=True):
+    for (adaptation, task), group in done.group_by((ADAPTATION, TASK), maintain_order=True):
         searched, unsearched = group.filter(was_searched()), group.filter(~was_searched())
-        cells = [set(cell["search_budget"]) for _, cell in searched.group_by(FACTORS)]
+        cells = [set(cell["search_budget"]) for _, cell in searched.group_by(FACTOR_NAMES)]
         common = set.intersection(*cells) if cells else set()
         if common:
             searched = searched.filter(pl.col("search_budget") == max(common))
         elif cells:
             uneven.append((adaptation, task))
-            searched = searched.filter(pl.col("search_budget") == pl.col("search_budget").max().over(FACTORS))
+            searched = searched.filter(pl.col("search_budget") == pl.col("search_budget").max().over(FACTOR_NAMES))
         # A cell that was later searched after all is no longer one of defaults.
-        unsearched = unsearched.join(searched.select(FACTORS).unique(), on=FACTORS, how="anti", nulls_equal=True)
+        unsearched = unsearched.join(
+            searched.select(FACTOR_NAMES).unique(), on=FACTOR_NAMES, how="anti", nulls_equal=True
+        )
         kept += [searched, unsearched]
     runs = pl.concat(kept) if kept else done
     return Compared(runs, len(done) - len(runs), sorted(uneven))
@@ -78,7 +77,7 @@ def compared(finals: pl.DataFrame) -> Compared:
 
 def was_searched() -> pl.Expr:
     """Whether a final run's setting was found by a search, judged on validation images or by cross-validation."""
-    return pl.col("selection").is_in(["search", "cv"]).fill_null(False)
+    return pl.col("selection").is_in(SEARCHED).fill_null(False)
 
 
 def openings(finals: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
@@ -91,12 +90,12 @@ def openings(finals: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def missing(finals: pl.DataFrame, planned: list[dict]) -> list[dict]:
+def missing(finals: pl.DataFrame, planned: Sequence[dict]) -> list[dict]:
     """The planned cells (factor dicts) that hold no completed final run."""
-    done = finals.filter(pl.col("status") == "completed")
-    have = {_cell(row) for row in done.select(FACTORS).unique().iter_rows(named=True)}
+    done = finals.filter(pl.col("status") == COMPLETED)
+    have = {_cell(row) for row in done.select(FACTOR_NAMES).unique().iter_rows(named=True)}
     return [cell for cell in planned if _cell(cell) not in have]
 
 
 def _cell(factors: dict) -> tuple:
-    return tuple(factors.get(name) for name in FACTORS)
+    return tuple(factors.get(name) for name in FACTOR_NAMES)

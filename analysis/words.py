@@ -1,12 +1,15 @@
-"""Which results stand side by side: those of one task that differ in initialisation, size, draw and seed alone."""
+"""How a report says things, and which results stand side by side: those of one task that differ in initialisation,
+size, draw and seed alone."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
 
+from study.vocabulary import DEFAULT_FACTORS, FACTORS, METRICS, SETTINGS
+
+METRIC_WORDS = {metric.name: metric.words for metric in METRICS}
 ADAPTED = {"full": "full fine-tuning", "linear": "linear probe", "batch_norm": "batch norm alone"}
-VALIDATED = {"full": "unpaid validation set", "cv": "cross-validated"}
 
 
 def setting(of: Mapping[str, Any]) -> str:
@@ -14,13 +17,11 @@ def setting(of: Mapping[str, Any]) -> str:
 
     ``of``: a row of a table, or the factors of a cell; what it lacks or holds as null is at its default.
     """
-    words = [adapted(str(of["adaptation"])), VALIDATED.get(of.get("validation") or "paid", "")]
-    if of.get("length") not in (None, "epochs"):
-        words.append(str(of["length"]))
-    if of.get("label_noise"):
-        words.append(f"{of['label_noise']:.0%} label noise".replace("%", " %"))
-    if of.get("imbalance"):
-        words.append(f"imbalance {of['imbalance']:g} : 1")
+    words = [adapted(str(of["adaptation"]))]
+    for factor in FACTORS:
+        level = of.get(factor.name)
+        if factor.name in SETTINGS and factor.name in DEFAULT_FACTORS and level not in (None, factor.default):
+            words.append(factor.said(level))
     if of.get("test_set") not in (None, "test"):
         words.append(f"tested on {of['test_set']}")
     return ", ".join(word for word in words if word)
@@ -28,8 +29,7 @@ def setting(of: Mapping[str, Any]) -> str:
 
 def with_setting(table: pl.DataFrame) -> pl.DataFrame:
     """The table with a column ``setting``."""
-    names = ("adaptation", "validation", "length", "label_noise", "imbalance", "test_set")
-    factors = [name for name in names if name in table.columns]
+    factors = [name for name in (*SETTINGS, "test_set") if name in table.columns]
     known = table.select(factors).unique(maintain_order=True)
     words = pl.Series("setting", [setting(row) for row in known.iter_rows(named=True)], pl.String)
     return table.join(known.with_columns(words), on=factors, how="left", nulls_equal=True, maintain_order="left")
@@ -38,3 +38,8 @@ def with_setting(table: pl.DataFrame) -> pl.DataFrame:
 def adapted(adaptation: str) -> str:
     """An adaptation's name in words."""
     return ADAPTED.get(adaptation, adaptation)
+
+
+def metric_words(metric: str) -> str:
+    """A metric's name in words; its own where there are none."""
+    return METRIC_WORDS.get(metric, metric)

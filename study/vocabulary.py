@@ -56,15 +56,16 @@ FACTORS = (
 
 FACTOR_NAMES = tuple(factor.name for factor in FACTORS)
 DEFAULT_FACTORS = {factor.name: factor.default for factor in FACTORS if factor.default is not NEEDED}
-ENCODER_FACTORS = FACTOR_NAMES[:2]
+INITIALISATION, PRETRAIN_SEED, TASK, DRAW, ADAPTATION = "initialisation", "pretrain_seed", "task", "draw", "adaptation"
+ENCODER_FACTORS = (INITIALISATION, PRETRAIN_SEED)
 SIZE_FACTORS = tuple(factor.name for factor in FACTORS if factor.of == "size")
 REPLICATES = tuple(factor.name for factor in FACTORS if factor.of == "replicate")
 SETTINGS = tuple(factor.name for factor in FACTORS if factor.of == "setting")
 CURVE_FACTORS = tuple(name for name in FACTOR_NAMES if name not in REPLICATES)
 """What names one point of a learning curve: a cell without what is averaged over."""
-GROUP_FACTORS = ("adaptation", "task", "initialisation", *SIZE_FACTORS)
+GROUP_FACTORS = (ADAPTATION, TASK, INITIALISATION, *SIZE_FACTORS)
 """By what a study's cells are counted together, in the order of a table's columns."""
-POOL_FACTORS = ("task", "validation", "imbalance")
+POOL_FACTORS = (TASK, "validation", "imbalance")
 """What decides which patients there are to choose from."""
 
 
@@ -93,15 +94,16 @@ class Metric:
 
 METRICS = (
     Metric("auc", "AUC", (0.0, 1.0), in_report=True),
-    Metric("auprc", "Average precision", (0.0, 1.0), in_report=True),
-    Metric("balanced_accuracy", "Balanced accuracy", (0.0, 1.0), in_report=True),
-    Metric("macro_f1", "Macro F1", (0.0, 1.0)),
+    Metric("auprc", "AUPRC", (0.0, 1.0), in_report=True),
+    Metric("balanced_accuracy", "balanced accuracy", (0.0, 1.0), in_report=True),
+    Metric("macro_f1", "macro F1", (0.0, 1.0)),
     Metric("brier", "Brier score", (0.0, math.inf), smaller_is_better=True, in_report=True),
-    Metric("log_loss", "Log loss", (0.0, math.inf), smaller_is_better=True, in_report=True),
-    Metric("ece", "Expected calibration error", (0.0, 1.0), smaller_is_better=True),
+    Metric("log_loss", "log loss", (0.0, math.inf), smaller_is_better=True, in_report=True),
+    Metric("ece", "calibration error", (0.0, 1.0), smaller_is_better=True),
 )
 """Of probabilities, each a function of that name in ``trainables.scoring.metrics``."""
 
+REPORTED = tuple(metric for metric in METRICS if metric.in_report)
 METRIC_NAMES = tuple(metric.name for metric in METRICS)
 SMALLER_IS_BETTER = frozenset(metric.name for metric in METRICS if metric.smaller_is_better)
 
@@ -117,7 +119,8 @@ FAILED = ("failed_nan", "failed_oom", "failed_error", "timed_out")
 STATUSES = (COMPLETED, PRUNED, *FAILED)
 """How a trial or a final run has ended."""
 
-SELECTIONS = ("search", "cv", "defaults")
+SEARCHED = ("search", "cv")
+SELECTIONS = (*SEARCHED, "defaults")
 """How a cell's setting is found: a search judged on validation images, one judged by cross-validation, or none."""
 
 Kind = Literal["single", "multi"]

@@ -5,13 +5,14 @@ import statistics
 
 import polars as pl
 
-from analysis.tables import FACTORS, StudyTables, compared, was_searched
+from analysis.tables import StudyTables, compared, was_searched
 from analysis.words import with_setting
+from study.vocabulary import FACTOR_NAMES, LOSS
 
 TOLERANCE = 0.05
 """A cell has levelled where its last fifth of epochs changes the training loss by less than this share of its fall."""
 
-LOSSES = ("loss", "log_loss")
+TRAINING_LOSSES = (LOSS, "log_loss")
 LEVELLED_SCHEMA = {
     "task": pl.String, "setting": pl.String, "cells": pl.Int32, "epochs": pl.Int32, "last_fifth": pl.Float64,
     "share_levelled": pl.Float64, "verdict": pl.String,
@@ -24,10 +25,10 @@ def chosen_curves(study: StudyTables) -> pl.DataFrame:
     A cell set by defaults has no trial: its first final run's curve stands in, where it is stored.
     """
     finals = compared(study.finals).finals
-    searched = finals.filter(was_searched()).select(*FACTORS, index="selected_trial").unique()
-    trials = study.trials.select("key", "index", *FACTORS)
-    chosen = trials.join(searched, on=[*FACTORS, "index"], how="semi", nulls_equal=True)
-    unsearched = finals.filter(~was_searched()).sort("index").unique(FACTORS, keep="first")
+    searched = finals.filter(was_searched()).select(*FACTOR_NAMES, index="selected_trial").unique()
+    trials = study.trials.select("key", "index", *FACTOR_NAMES)
+    chosen = trials.join(searched, on=[*FACTOR_NAMES, "index"], how="semi", nulls_equal=True)
+    unsearched = finals.filter(~was_searched()).sort("index").unique(FACTOR_NAMES, keep="first")
     runs = with_setting(pl.concat([chosen, unsearched.select(chosen.columns)])).select("task", "setting", cell="key")
     return runs.join(study.curves, left_on="cell", right_on="key").sort("task", "setting", "cell", "epoch")
 
@@ -35,7 +36,7 @@ def chosen_curves(study: StudyTables) -> pl.DataFrame:
 def train_loss(curves: pl.DataFrame) -> pl.DataFrame:
     """The rows of the training loss, by whichever of its names the study recorded."""
     rows = curves.filter(pl.col("split") == "train")
-    for name in LOSSES:
+    for name in TRAINING_LOSSES:
         if (rows["metric"] == name).any():
             return rows.filter(pl.col("metric") == name)
     return rows.clear()

@@ -1,32 +1,33 @@
 """The label-efficiency table, and paired differences against one initialisation."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import polars as pl
 
-from analysis.tables import FACTORS, StudyTables, compared, was_searched
+from analysis.tables import StudyTables, compared, was_searched
+from study.vocabulary import (
+    CURVE_FACTORS,
+    DRAW,
+    FACTOR_NAMES,
+    FACTORS,
+    POOL_FACTORS,
+    PRETRAIN_SEED,
+    REPORTED,
+    SETTINGS,
+)
 
 from .intervals import Estimate, Scores, Side, Tests, estimate, estimate_difference, mean_components
 from .test_set_predictions import Predicted, of_runs, predicted
 from .variance_components import Components
 
-BOUNDS = {"auc": (0.0, 1.0), "auprc": (0.0, 1.0), "balanced_accuracy": (0.0, 1.0), "brier": (0.0, np.inf),
-          "log_loss": (0.0, np.inf)}  # fmt: skip
-METRICS = tuple(BOUNDS)
-SMALLER_IS_BETTER = ("brier", "log_loss", "ece")
-CURVE = [name for name in FACTORS if name not in ("pretrain_seed", "draw", "fold")]
-"""What names one point of a learning curve: a cell without what is averaged over."""
-
-POOL = ("task", "validation", "imbalance")
-"""What decides which patients there are to choose from."""
+BOUNDS = {metric.name: metric.bounds for metric in REPORTED}
 
 _NUMBERS = {
     "mean": pl.Float64, "low": pl.Float64, "high": pl.Float64, "target": pl.String, "reason": pl.String,
     "pi_low": pl.Float64, "pi_high": pl.Float64, "pi_reason": pl.String, "n_draws": pl.Int32,
 }  # fmt: skip
-_NUMERIC = ("size_value", "label_noise", "imbalance")
-_FACTOR_TYPES = {name: pl.Float64 if name in _NUMERIC else pl.String for name in CURVE}
+_FACTOR_TYPES = {f.name: pl.Float64 if f.type is float else pl.String for f in FACTORS if f.name in CURVE_FACTORS}
 _LABELS = {"n_labels": pl.Float64, "n_labels_min": pl.Int32, "n_labels_max": pl.Int32}
 TABLE_SCHEMA = _FACTOR_TYPES | {"test_set": pl.String, "metric": pl.String} | _LABELS | {
     "n_train": pl.Float64, "n_val": pl.Float64, "n_patients": pl.Float64, "pool_share": pl.Float64} | _NUMBERS | {
@@ -36,7 +37,9 @@ _ON = {"against": pl.String, "test_set": pl.String, "metric": pl.String}
 DIFFERENCE_SCHEMA = _FACTOR_TYPES | _ON | _LABELS | _NUMBERS
 
 
-def label_efficiency(study: StudyTables, *, metrics: tuple[str, ...] = METRICS, unit: str = "image") -> pl.DataFrame:
+def label_efficiency(
+    study: StudyTables, *, metrics: Sequence[str] = tuple(BOUNDS), unit: str = "image"
+) -> pl.DataFrame:
     """One row per initialisation x size x further factors x test set x metric, with the columns of TABLE_SCHEMA.
 
     n_labels: median over draws of the labels paid for (n_train + n_val, or n_train alone where all validation images
@@ -44,7 +47,7 @@ def label_efficiency(study: StudyTables, *, metrics: tuple[str, ...] = METRICS, 
     searched, defaults: cells by how they were set; cross_validated: those of the searched that cross-validation judged.
     """
     finals = compared(study.finals).finals
-    full = finals.filter(_is_full()).group_by(*POOL).agg(pool=pl.col("n_patients").max())
+    full = finals.filter(_is_full()).group_by(*POOL_FACTORS).agg(pool=pl.col("n_patients").max())
     pools = {tuple(row[:-1]): row[-1] for row in full.iter_rows()}
     rows = []
     for runs, found, test_set, metric in _points(study, finals, metrics, unit):
@@ -54,12 +57,12 @@ def label_efficiency(study: StudyTables, *, metrics: tuple[str, ...] = METRICS, 
             scores, tests, bounds=BOUNDS[metric], encoder=_method(first), same_patients=_same_patients(runs)
         )
         patients = float(np.median(runs["n_patients"]))
-        cells = runs.unique(FACTORS)
+        cells = runs.unique(FACTOR_NAMES)
         rows.append(
-            {name: first[name] for name in CURVE} | {"test_set": test_set, "metric": metric} | _labels(runs)
+            {name: first[name] for name in CURVE_FACTORS} | {"test_set": test_set, "metric": metric} | _labels(runs)
             | {name: float(np.median(runs[name])) for name in ("n_train", "n_val")}
             | {"n_patients": patients}
-            | {"pool_share": patients / whole if (whole := pools.get(tuple(first[name] for name in POOL))) else None}
+            | {"pool_share": _share(patients, pools.get(tuple(first[name] for name in POOL_FACTORS)))}
             | _numbers(result)
             | {"n_encoders": len({e for _, e in scores}), "n_seeds": runs["index"].n_unique(), "n_runs": len(runs)}
             | {"searched": int(cells.select(was_searched().sum()).item())}
@@ -80,10 +83,13 @@ def differences(
     points = {}
     for runs, found, test_set, _ in _points(study, compared(study.finals).finals, (metric,), unit):
         first = runs.row(0, named=True)
-        points[tuple(first[n] for n in CURVE), test_set] = runs, Side(*_by_draw(runs, found, metric), _method(first))
+        points[tuple(first[n] for n in CURVE_FACTORS), test_set] = (
+            runs,
+            Side(*_by_draw(runs, found, metric), _method(first)),
+        )
     rows = []
     for (factors, test_set), (runs, side) in points.items():
-        own = dict(zip(CURVE, factors, strict=True))
+        own = dict(zip(CURVE_FACTORS, factors, strict=True))
         other = points.get((tuple((own | {"initialisation": against}).values()), test_set))
         if own["initialisation"] == against or other is None:
             continue
@@ -102,7 +108,7 @@ def differences(
     return _ordered(pl.DataFrame(rows, schema=DIFFERENCE_SCHEMA))
 
 
-def _points(study: StudyTables, finals: pl.DataFrame, metrics: tuple[str, ...], unit: str) -> Iterator[tuple]:
+def _points(study: StudyTables, finals: pl.DataFrame, metrics: Sequence[str], unit: str) -> Iterator[tuple]:
     """(runs with a column `value`, their predictions, test set, metric) for each point of each curve."""
     clean = study.scores.filter(pl.col("corruption").is_null(), pl.col("unit") == unit).select(
         "key", "test_set", "metric", "value"
@@ -111,7 +117,7 @@ def _points(study: StudyTables, finals: pl.DataFrame, metrics: tuple[str, ...], 
     for (test_set,), on_set in scored.group_by("test_set", maintain_order=True):
         found = predicted(study.predictions, on_set["key"].unique().to_list(), str(test_set))
         for metric in metrics:
-            for _, runs in on_set.filter(pl.col("metric") == metric).group_by(CURVE, maintain_order=True):
+            for _, runs in on_set.filter(pl.col("metric") == metric).group_by(CURVE_FACTORS, maintain_order=True):
                 yield runs, found, str(test_set), metric
 
 
@@ -122,12 +128,16 @@ def _by_draw(runs: pl.DataFrame, found: Predicted, metric: str) -> tuple[Scores,
     scores: dict[tuple[int, int], float] = {}
     tests: dict[tuple[int, int], Components] = {}
     for (draw, encoder), group in runs.with_columns(pl.col("pretrain_seed").fill_null(0)).group_by(
-        ["draw", "pretrain_seed"], maintain_order=True
+        (DRAW, PRETRAIN_SEED), maintain_order=True
     ):
         scores[draw, encoder] = float(np.mean(group["value"].to_numpy()))
         if not isinstance(parts, str):
             tests[draw, encoder] = mean_components([parts[key] for key in group["key"]])
     return scores, parts if isinstance(parts, str) else tests
+
+
+def _share(patients: float, whole: int | None) -> float | None:
+    return patients / whole if whole else None
 
 
 def _method(first: dict) -> str | None:
@@ -163,12 +173,11 @@ def _numbers(e: Estimate) -> dict:
 
 def _ordered(table: pl.DataFrame) -> pl.DataFrame:
     """By task, setting and metric; scratch first, then by name; sizes ascending."""
-    scratch_first, levels = pl.col("initialisation") != "scratch", ["validation", "length", "label_noise", "imbalance"]
+    scratch_first = pl.col("initialisation") != "scratch"
     own_first = pl.col("test_set") != "test"
     return table.sort(
         "task",
-        "adaptation",
-        *levels,
+        *SETTINGS,
         own_first,
         "test_set",
         "metric",

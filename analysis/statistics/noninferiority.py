@@ -5,17 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from analysis.tables import FACTORS, StudyTables, compared
+from analysis.tables import StudyTables, compared
+from study.vocabulary import FACTOR_NAMES, SMALLER_IS_BETTER
 
 from .intervals import ENCODERS_FOR_A_METHOD, over_blocks
-from .label_efficiency import SMALLER_IS_BETTER
 
 BLOCKS = 10
 """Fewer paired pre-training runs show nothing, however narrow their interval."""
 
 TARGET = "new pre-training runs on this corpus, with these draws of this pool and these test sets"
 
-PLACE = [name for name in FACTORS if name != "initialisation"] + ["test_set"]
+PLACE = [name for name in FACTOR_NAMES if name != "initialisation"] + ["test_set"]
 """Where two scores stand that may be a pair."""
 
 ALIKE = ["subset_hash", "split_hash", "selection", "search_budget"]

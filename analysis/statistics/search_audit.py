@@ -8,9 +8,9 @@ from typing import Any
 
 import polars as pl
 
-from analysis.report import html
-from analysis.tables import FACTORS, StudyTables, compared
+from analysis.tables import compared
 from analysis.words import adapted
+from study.vocabulary import COMPLETED, FACTOR_NAMES, PRUNED
 
 Spaces = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """Each adaptation's search space in plain values: its dimensions by name."""
@@ -19,24 +19,18 @@ NEAR = 0.05
 """A value this near to a bound, as a share of the range (of its logarithm, where it is searched so), lies at it."""
 
 
-def section(study: StudyTables, spaces: Spaces) -> html.Raw:
-    """The report's section on the searches, empty where there is nothing to say."""
-    lines = [*pruning(study.trials), *bounds(study.finals, spaces)]
-    return html.Raw(html.tag("h2", "The searches") + html.bullets(lines)) if lines else html.Raw("")
-
-
 def pruning(trials: pl.DataFrame) -> list[str]:
     """How often a pruned trial that was finished for the audit would have been chosen, and by how much score.
 
     Each audited trial is compared with the best completed trial of its cell; ``audit_score`` above it is regret.
     """
-    pruned = trials.filter(pl.col("status") == "pruned")
+    pruned = trials.filter(pl.col("status") == PRUNED)
     if pruned.is_empty():
         return []
     audited = pruned.filter(pl.col("audit_score").is_not_null())
     line = f"{len(pruned)} of {len(trials)} trials were pruned, {len(audited)} of these finished for the audit"
-    best = trials.filter(pl.col("status") == "completed").group_by(FACTORS).agg(best=pl.max("score"), n=pl.len())
-    beside = audited.join(best, on=FACTORS, nulls_equal=True)
+    best = trials.filter(pl.col("status") == COMPLETED).group_by(FACTOR_NAMES).agg(best=pl.max("score"), n=pl.len())
+    beside = audited.join(best, on=FACTOR_NAMES, nulls_equal=True)
     if beside.is_empty():
         return [line + "."]
     gains = (beside["audit_score"] - beside["best"]).to_list()
@@ -59,7 +53,7 @@ def at_bounds(finals: pl.DataFrame, spaces: Spaces) -> pl.DataFrame:
     found: dict[tuple[str, str, str], int] = defaultdict(int)
     cells: dict[tuple[str, str], int] = defaultdict(int)
     chosen = compared(finals).finals.filter(pl.col("selection") != "defaults", pl.col("adaptation").is_in(list(spaces)))
-    chosen = chosen.unique(FACTORS, maintain_order=True)
+    chosen = chosen.unique(FACTOR_NAMES, maintain_order=True)
     for adaptation, text in chosen.select("adaptation", "settings").iter_rows():
         settings = json.loads(text)
         for name, entry in spaces[adaptation].items():

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import rankdata
 
+from study.vocabulary import REPORTED
+
 EPS = 1e-7
 JACKKNIFE_GROUPS = 200
 
@@ -43,12 +45,12 @@ def components(metric: str, labels: np.ndarray, p: np.ndarray, patients: np.ndar
     """Components of `metric` for labels (N,) of 0..C-1, probabilities p (N, C) and the patient of each image (N,).
 
     The positive class of two is class 1; with more, AUC and AUPRC are the mean over classes of one against the rest.
-    Raises NoComponents where a class or the whole set has fewer than two patients, ValueError for an unknown metric.
+    Raises NoComponents where a class or the whole set has fewer than two patients, and for a metric without any.
     """
     labels, p = np.asarray(labels, dtype=np.int64), np.asarray(p, dtype=np.float64)
     names, cluster = np.unique(np.asarray(patients), return_inverse=True)
     if metric not in _METRICS:
-        raise ValueError(f"metric {metric!r} is not one of {', '.join(sorted(_METRICS))}")
+        raise NoComponents(f"how much a patient moves {metric} is not known here")
     if len(names) < 2:
         raise NoComponents("the test set holds fewer than two patients")
     per_class = [len(np.unique(cluster[labels == c])) for c in np.unique(labels)]
@@ -142,9 +144,6 @@ def _average_precision(scores: np.ndarray, positive: np.ndarray, weight: np.ndar
 
 
 _METRICS: dict[str, Callable] = {
-    "auc": _auc,
-    "auprc": _auprc,
-    "balanced_accuracy": _balanced_accuracy,
-    "brier": _brier,
-    "log_loss": _log_loss,
+    metric.name: globals()[f"_{metric.name}"] for metric in REPORTED if f"_{metric.name}" in globals()
 }
+"""The functions above that are called like a metric; a reported metric without one has no interval for new patients."""

@@ -6,7 +6,17 @@ from typing import Any
 import polars as pl
 
 from study.maintenance.status import Status
-from study.vocabulary import DEFAULT_FACTORS, FAILED, GROUP_FACTORS, REPLICATES, SIZE_FACTORS
+from study.vocabulary import (
+    ADAPTATION,
+    DEFAULT_FACTORS,
+    DRAW,
+    FAILED,
+    GROUP_FACTORS,
+    INITIALISATION,
+    PRETRAIN_SEED,
+    SIZE_FACTORS,
+    TASK,
+)
 
 COUNTS = ("planned", "done", "failed", "missing")
 
@@ -54,7 +64,7 @@ def plain(status: Status, *, cells: bool = False) -> dict[str, Any]:
 
 
 def _grouped(groups: pl.DataFrame) -> list[str]:
-    heads = [*GROUP_FACTORS[:3], "size", "cells"]
+    heads = [ADAPTATION, TASK, INITIALISATION, "size", "cells"]
     places = [
         [*place, _size(kind, value), cells]
         for *place, kind, value, cells in groups.select(*GROUP_FACTORS, "cells").rows()
@@ -65,12 +75,7 @@ def _grouped(groups: pl.DataFrame) -> list[str]:
 
 def _every_cell(cells: pl.DataFrame) -> list[str]:
     """A line a cell, with those of its factors that differ somewhere in the study."""
-    named = [
-        *GROUP_FACTORS[:3],
-        "size",
-        *(name for name in REPLICATES if name not in DEFAULT_FACTORS),
-        *DEFAULT_FACTORS,
-    ]
+    named = [ADAPTATION, TASK, INITIALISATION, "size", PRETRAIN_SEED, DRAW, *DEFAULT_FACTORS]
     shown = cells.with_columns(
         size=pl.struct(*SIZE_FACTORS).map_elements(lambda of: _size(*of.values()), return_dtype=pl.String)
     ).select(named)

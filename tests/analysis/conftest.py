@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from analysis.tables import FACTORS, StudyTables
+from analysis.tables import StudyTables
+from study.vocabulary import FACTOR_NAMES as FACTORS
 
 LABELS = {0.125: 24, 0.25: 48, 0.5: 96, 1.0: 192}
 GAIN = {"scratch": 0.0, "moco_v2": 0.35, "spark": 0.75}

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from analysis.report.figures import label_efficiency_curves
+from analysis.report.figures.learning_curves import learning_curves
 from analysis.report.sections.answer import answers
 from analysis.statistics.label_efficiency import differences, label_efficiency
 from analysis.tables import StudyTables
@@ -68,7 +68,7 @@ def test_no_panel_answer_or_difference_mixes_two_levels(twice, made):
     assert len(table) == 2 * len(alone)
     own = with_setting(table).filter(setting="linear probe")
     assert own["mean"].to_list() == pytest.approx(alone["mean"].to_list())
-    figure = label_efficiency_curves.learning_curves(table)
+    figure = learning_curves(table)
     assert len(figure.axes) == 2
     for ax in figure.axes:
         points = [line for line in ax.get_lines() if line.get_label() == "scratch"]
@@ -82,7 +82,7 @@ def test_test_sets_stand_in_panels_of_their_own(made):
     scores = made.scores.filter(pl.col("key").is_in(runs["key"].implode()))
     both = pl.concat([scores, scores.with_columns(pl.col("value") - 0.1, test_set=pl.lit("there"))])
     study = StudyTables(runs, both, made.predictions, made.trials, made.curves, made.pretraining)
-    figure = label_efficiency_curves.learning_curves(label_efficiency(study, metrics=("auc",)))
+    figure = learning_curves(label_efficiency(study, metrics=("auc",)))
     assert [ax.get_title(loc="left") for ax in figure.axes] == [
         "covid, linear probe",
         "covid, linear probe, tested on there",

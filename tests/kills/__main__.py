@@ -50,9 +50,9 @@ def all_cases(options: argparse.Namespace, folder: Path, cluster: nodes.Nodes | 
     if "signals" in options.only:
         yield from other_failures.signals(whole, seed)
     if "workers" in options.only:
-        yield from other_failures.workers(whole, WORKERS, seed)
+        yield from other_failures.workers(whole, WORKERS)
     if "nodes" in options.only and cluster:
-        yield from other_failures.nodes(whole, cluster, seed)
+        yield from other_failures.nodes(whole, cluster)
     if "rivals" in options.only:
         yield from other_failures.rivals(whole)
     if "disks" in options.only:

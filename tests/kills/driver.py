@@ -52,7 +52,7 @@ def drive(
     log: str,
     life: str,
     address: str | None,
-    nap: float,
+    gate: str | None,
     environment: dict,
     disk: tuple[int, int] | None,
 ) -> int:
@@ -68,7 +68,7 @@ def drive(
     os.dup2(handle, 2)
     os.environ.update(environment)
     _diary = diary
-    run.run_study = partial(run.run_study, run_job=partial(run_job, diary=diary, life=life, nap=nap))
+    run.run_study = partial(run.run_study, run_job=partial(run_job, diary=diary, life=life, gate=gate))
     sys.argv = ["labelcurve", "run", study, "--results", results, *(["--address", address] if address else [])]
     return labelcurve.main()
 

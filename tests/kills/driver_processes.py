@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import psutil
 
+from tests.kills.gate import Gate
+
 ROOT = Path(__file__).resolve().parents[2]
 POLL_SECONDS = 0.01
 LIFE_SECONDS = 1200
@@ -31,11 +33,16 @@ class Place:
     study: Path
     folder: Path
     address: str | None = None
-    nap: float = 0.0
+    gated: bool = False
 
     @property
     def root(self) -> Path:
         return self.folder / "results" / "killed"
+
+    @property
+    def gate(self) -> Gate:
+        """Where the runs of a gated place wait."""
+        return Gate(self.folder / "gate")
 
     @property
     def diary(self) -> list[str]:
@@ -63,7 +70,7 @@ class Life:
     """
 
     def __init__(self, place: Place, failpoint: str = "", disk: tuple[int, int] | None = None) -> None:
-        place.folder.mkdir(parents=True, exist_ok=True)
+        place.gate.folder.mkdir(parents=True, exist_ok=True)
         self.place, self._before, self.mark = place, len(place.diary), secrets.token_hex(8)
         environment = {
             "LABELCURVE_FAILPOINT": failpoint,
@@ -79,7 +86,7 @@ class Life:
                 "log": str(place.folder / "log"),
                 "life": self.mark,
                 "address": place.address,
-                "nap": place.nap,
+                "gate": str(place.gate.folder) if place.gated else None,
                 "environment": environment,
                 "disk": disk,
             },

@@ -1,10 +1,10 @@
 """What the killed studies run: nothing is trained, and each run says in the diary where and when it began."""
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.kills.gate import Gate, epoch_of
 from tests.study.trivial_job import run_job as trivial
 
 
@@ -17,9 +17,11 @@ def note(diary: str | Path, line: str) -> None:
         os.close(handle)
 
 
-def run_job(job: dict, *, diary: str, life: str, nap: float) -> Iterator[dict]:
-    """The trivial run, ``nap`` seconds an epoch longer."""
-    note(diary, f"began {life} {os.getpid()} {job['seed']} {'final' if job['tests'] else 'trial'}")
-    for record in trivial(job):
-        time.sleep(nap)
+def run_job(job: dict, *, diary: str, life: str, gate: str | None) -> Iterator[dict]:
+    """The trivial run, which waits at a gate where there is one."""
+    phase = "final" if job["tests"] else "trial"
+    note(diary, f"began {life} {os.getpid()} {job['seed']} {phase}")
+    for number, record in enumerate(trivial(job)):
+        if gate and number == epoch_of(job["seed"]):
+            Gate(gate).wait(phase)
         yield record

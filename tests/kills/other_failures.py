@@ -4,27 +4,34 @@ import errno
 import os
 import random
 import signal
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
 
 from tests.kills.driver_processes import Began, Life
-from tests.kills.nodes import Nodes
+from tests.kills.gate import ALL
 from tests.kills.undisturbed_study import Row, Whole, died, finished, resumed, still_there, wrong_code
 
+if TYPE_CHECKING:
+    from tests.kills.nodes import Nodes  # which changes the environment that Ray reads
+
 PAUSE_SECONDS = 8.0
-NAP = 0.2
 SURROUNDINGS_FAILED = 5
+PHASES = ("trial", "final")
 
 
 def signals(whole: Whole, seed: int) -> Iterator[Row]:
     """SIGTERM and SIGINT in every stage: exit codes 143 and 130, else a kill like any other."""
-    chance, place = random.Random(seed), whole.beside("signals")
+    chance, place = random.Random(seed), whole.beside("signals", gated=True)
     for mark in ("plan-made", "encoder-made", "trial-dealt", "trial-committed", "final-committed"):
         for number in (signal.SIGTERM, signal.SIGINT):
+            place.gate.open("trial", {"trial-committed": 3, "final-committed": ALL}.get(mark, 0))
+            place.gate.open("final", 1 if mark == "final-committed" else 0)
             life = Life(place)
             life.reached(lambda lines, mark=mark: f"passed {mark}" in lines)
             life.process.join(chance.uniform(0, 0.1))
             life.send(number)
             yield Row(f"{number.name} after {mark}", 1, False, died(life, whole, 128 + number))
+    place.gate.open("final", ALL)
     yield resumed(place, whole)
 
 
@@ -42,13 +49,16 @@ def disks(whole: Whole, seed: int) -> Iterator[Row]:
     yield resumed(place, whole)
 
 
-def workers(whole: Whole, kills: int, seed: int) -> Iterator[Row]:
+def workers(whole: Whole, kills: int) -> Iterator[Row]:
     """Workers killed one after another, in trials and in final runs; the driver goes on by itself."""
-    chance, life = random.Random(seed), Life(whole.beside("workers", nap=NAP))
-    hit = 0
-    while hit < kills and (run := next_run(life)):
-        life.process.join(chance.uniform(0, 2 * NAP))
+    place, hit = whole.beside("workers", gated=True), 0
+    life, known = Life(place), set[str]()
+    while hit < kills and (run := next_run(life, known)):
         hit += kill(run)
+        known = seeds(life)
+        place.gate.open(run.phase)
+    for phase in PHASES:
+        place.gate.open(phase, ALL)
     yield Row(f"{hit} workers, one after another", hit, False, finished(life, whole))
 
 
@@ -61,32 +71,38 @@ def kill(run: Began) -> bool:
     return True
 
 
-def next_run(life: Life, phase: str | None = None) -> Began | None:
-    """The next run that begins, and for the first time: what has lost one worker already shall not lose another.
+def seeds(life: Life) -> set[str]:
+    """The runs that have begun in a life."""
+    return {run.seed for run in life.began}
 
-    None where the driver ends first.
+
+def next_run(life: Life, known: Collection[str], phase: str | None = None) -> Began | None:
+    """A run that is not among the ``known`` seeds, once one begins; None where the driver ends first.
+
+    What has lost one worker already shall not lose another. Who lets runs on asks for the known before that.
     """
-    before = {run.seed for run in life.began}
 
     def fresh() -> list[Began]:
-        return [run for run in life.began if run.seed not in before and phase in (None, run.phase)]
+        return [run for run in life.began if run.seed not in known and phase in (None, run.phase)]
 
     life.reached(lambda lines: bool(fresh()))
     return fresh()[0] if fresh() else None
 
 
-def nodes(whole: Whole, cluster: Nodes, seed: int) -> Iterator[Row]:
+def nodes(whole: Whole, cluster: "Nodes") -> Iterator[Row]:
     """A node lost with a trial on it, replaced, and lost again with a final run on it."""
-    chance, life = random.Random(seed), Life(whole.beside("nodes", nap=3 * NAP))
-    faults = []
-    for phase in ("trial", "final"):
-        while (run := next_run(life, phase)) and run.pid not in cluster.workers():
-            pass
-        life.process.join(chance.uniform(0, 6 * NAP))
+    place, faults = whole.beside("nodes", gated=True), []
+    life, known = Life(place), set[str]()
+    for phase in PHASES:
+        while (run := next_run(life, known, phase)) and run.pid not in cluster.workers():
+            known = seeds(life)
+            place.gate.open(phase)
         cluster.lose()
         if run is None:
             faults.append(f"no {phase} ran on the node")
         cluster.join()
+        known = seeds(life)
+        place.gate.open(phase, ALL)
     faults += finished(life, whole)
     begun = [run.seed for run in life.began]
     if len(begun) - len(set(begun)) < 2:
@@ -96,7 +112,8 @@ def nodes(whole: Whole, cluster: Nodes, seed: int) -> Iterator[Row]:
 
 def rivals(whole: Whole) -> Iterator[Row]:
     """A second driver beside a running one and beside a paused one, which afterwards goes on unharmed."""
-    place = whole.beside("rivals", nap=NAP)
+    place = whole.beside("rivals", gated=True)
+    place.gate.open("trial", 3)
     first = Life(place)
     first.reached(lambda lines: "passed trial-committed" in lines)
     for state in ("running", "paused"):
@@ -109,4 +126,6 @@ def rivals(whole: Whole) -> Iterator[Row]:
             faults.append(f"the holder is not named: {place.log.splitlines()[-1]}")
         yield Row(f"a second driver beside a {state} one", 0, False, faults)
     first.send(signal.SIGCONT)
+    for phase in PHASES:
+        place.gate.open(phase, ALL)
     yield Row(f"{place.folder.name}, to the end", 0, False, finished(first, whole))

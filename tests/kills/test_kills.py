@@ -35,11 +35,12 @@ def test_killed_between_curves_and_row_stopped_and_killed_again_a_study_equals_t
     whole = aside.result()
     assert died(first, whole) == []
 
-    second = Life(replace(place, nap=0.25))
-    run = next_run(second)
+    second = Life(replace(place, gated=True))  # nothing of it ends before the gate is opened
+    run = next_run(second, ())
     assert kill(run), "the worker of a trial"
     rival = Life(place)
     assert rival.end() == SURROUNDINGS_FAILED and f"process {second.process.pid} on" in place.log
+    place.gate.open("trial", 8)  # of many more, so that it cannot end
     second.reached(lambda lines: lines.count("passed trial-committed") > 3)
     second.send(signal.SIGTERM)
     assert died(second, whole, 128 + signal.SIGTERM) == []

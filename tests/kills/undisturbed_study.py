@@ -28,9 +28,9 @@ class Whole:
     code: int
     points: list[str]
 
-    def beside(self, name: str, *, nap: float = 0.0) -> Place:
+    def beside(self, name: str, *, gated: bool = False) -> Place:
         """The same study in a folder of its own."""
-        return replace(self.place, folder=self.place.folder.with_name(name), nap=nap)
+        return replace(self.place, folder=self.place.folder.with_name(name), gated=gated)
 
 
 def undisturbed(study: Path, folder: Path, address: str | None) -> Whole:

@@ -4,9 +4,45 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from analysis.report.figures.label_efficiency_curves import METRIC_NAMES
-from analysis.statistics.label_efficiency import SMALLER_IS_BETTER
-from analysis.words import with_setting
+from analysis.report import html
+from analysis.report.figures.learning_curves import learning_curves
+from analysis.report.html import Raw
+from analysis.report.results import Results
+from analysis.words import metric_words, with_setting
+from study.vocabulary import SIZE_FACTORS, SMALLER_IS_BETTER
+
+title = "The answer"
+
+NOTHING = (
+    "No final run has been completed yet, so there is nothing to compare. "
+    "Run the study again: it goes on where it stopped."
+)
+HOW_TO_READ = (
+    "Points are means over draws of label subsets, final seeds averaged within a draw; upright lines are 95 % "
+    "intervals whose target the table names, and an open marker has none. Initialisations are set apart sideways so "
+    "that their intervals can be read; all stand at the size marked below."
+)
+ANSWER_CAVEAT = (
+    "Separated: the 95 % interval of the paired difference, for new patients, leaves out zero; comparisons are taken "
+    "one by one, without a correction for their number. With fewer than three pre-training runs a method, a verdict is "
+    "about the encoders trained here, not about the method."
+)
+
+
+def render(results: Results) -> Raw:
+    drawn = None if results.scores.is_empty() else learning_curves(results.scores, metric=results.metric)
+    return Raw(
+        _boxes(answers(results.scores, results.differences, metric=results.metric))
+        + html.paragraph(ANSWER_CAVEAT, class_="note")
+        + results.figure("learning_curves", drawn, HOW_TO_READ)
+    )
+
+
+def _boxes(found: list[tuple[str, list[str]]]) -> Raw:
+    if not found:
+        return html.paragraph(NOTHING, class_="warn")
+    boxes = (html.tag("div", html.tag("h3", head), html.bullets(lines), class_="answer") for head, lines in found)
+    return Raw("".join(boxes))
 
 
 def answers(table: pl.DataFrame, apart: pl.DataFrame, *, metric: str = "auc") -> list[tuple[str, list[str]]]:
@@ -25,7 +61,7 @@ def answers(table: pl.DataFrame, apart: pl.DataFrame, *, metric: str = "auc") ->
 
 
 def _by_size(panel: pl.DataFrame) -> list[pl.DataFrame]:
-    sizes = panel.group_by(["size_kind", "size_value"]).agg(pl.col("n_labels").median()).sort("n_labels")
+    sizes = panel.group_by(SIZE_FACTORS).agg(pl.col("n_labels").median()).sort("n_labels")
     return [panel.filter(size_kind=s["size_kind"], size_value=s["size_value"]) for s in sizes.iter_rows(named=True)]
 
 
@@ -33,7 +69,7 @@ def _at_size(rows: pl.DataFrame, apart: pl.DataFrame, metric: str) -> str:
     rows = rows.sort("mean", descending=metric not in SMALLER_IS_BETTER)
     best = rows.row(0, named=True)
     start = f"With {best['n_labels']:.0f} labels"
-    score = f"{METRIC_NAMES.get(metric, metric)} {best['mean']:.3f}{_interval(best)}"
+    score = f"{metric_words(metric)} {best['mean']:.3f}{_interval(best)}"
     if len(rows) == 1:
         return f"{start}, {best['initialisation']} is the only one measured: {score}."
     against = apart.filter(

@@ -2,12 +2,14 @@
 
 import dataclasses
 import re
+from html.parser import HTMLParser
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from analysis.report import report
+from analysis.report.results import Results
 from study.storage import Storage
 
 SPEC = {"name": "made <b>study</b>", "tasks": {"covid": {"images": "x & y"}}}
@@ -92,3 +94,46 @@ def test_a_study_on_disk_is_read_through_the_ledger(cells, make, tmp_path):
         ledger.Ledger(str(tmp_path)).commit("finals", final, scores=[score])
     page = report.write_report(tmp_path, spec={"name": "stored"}, planned=[factors])
     assert page == str(tmp_path / "report.html") and "0.750" in Path(page).read_text()
+
+
+class Outline(HTMLParser):
+    """The tags that are open, and the headings."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.open, self.headings = [], []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, text):
+        if self.open and self.open[-1] == "h2":
+            self.headings.append(text)
+
+
+def results(study, root, planned=()):
+    return Results(study, str(root), SPEC, planned, {}, "auc", "scratch")
+
+
+@pytest.mark.parametrize("section", report.SECTIONS, ids=lambda section: section.__name__.rpartition(".")[2])
+def test_every_section_has_a_title_and_gives_whole_html_of_much_and_of_nothing(section, made, make, cells, tmp_path):
+    assert section.title.format(against="scratch") and section.__doc__
+    for study, planned in ((made, cells), (make.study(), [])):
+        assert Outline(section.render(results(study, tmp_path, planned))).open == []
+
+
+def test_the_sections_stand_on_the_page_in_their_order(html):
+    titles = [section.title.format(against="scratch") for section in report.SECTIONS]
+    headings = Outline(html[0]).headings
+    assert headings == [title for title in titles if title in headings] and len(headings) >= len(titles) - 2
+
+
+def test_every_file_of_the_sections_is_on_the_page():
+    files = {path.stem for path in Path(report.__file__).with_name("sections").glob("[a-z]*.py")}
+    assert files == {section.__name__.rpartition(".")[2] for section in report.SECTIONS}

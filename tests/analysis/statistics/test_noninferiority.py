@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 
 from analysis.report import report
-from analysis.statistics.label_efficiency import SMALLER_IS_BETTER
 from analysis.statistics.noninferiority import Claim, examine, judged, pairs
 from study.storage import Storage
+from study.vocabulary import SMALLER_IS_BETTER
 from trainables.scoring import metrics
 
 CLAIM = Claim("light", "heavy", 0.02)

@@ -97,5 +97,5 @@ def test_a_jackknife_of_many_patients_is_done_by_groups():
 def test_a_class_with_one_patient_gives_no_variance_and_says_why():
     with pytest.raises(NoComponents, match="one patient only"):
         components("auc", [1, 1, 0, 0], two_columns([0.8, 0.4, 0.6, 0.2]), ["a", "a", "c", "d"])
-    with pytest.raises(ValueError, match="brier"):
-        components("accuracy", [1, 0], two_columns([0.5, 0.5]), ["a", "b"])
+    with pytest.raises(NoComponents, match="a patient moves kappa is not known"):
+        components("kappa", [1, 0], two_columns([0.5, 0.5]), ["a", "b"])

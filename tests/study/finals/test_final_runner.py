@@ -11,20 +11,24 @@ from pathlib import Path
 import pytest
 
 from study.execution.limits import Limits
+from study.finals import final_runner
 from study.finals.final_runner import FinalJob, run_finals
+from tests.study.still_clock import StillClock
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
 
 
 def make_run_job():
-    """A job of two epochs that breaks as its ``fault`` says; a closure, so that workers need no test file."""
+    """A job of two epochs that breaks as its ``fault`` says, each once the file that it ``waits_for`` is there; a
+    closure, so that workers need no test file."""
 
     def run_job(job):
         if "running" in job:
             (Path(job["running"]) / f"{os.getpid()}-{time.monotonic()}").touch()
             time.sleep(0.2)
         for epoch in (1, 2):
-            time.sleep(job.get("nap", 0))
+            while "waits_for" in job and not os.path.exists(job["waits_for"]):
+                time.sleep(0.01)
             score, fault = 0.5 + epoch / 10, job.get("fault") if epoch == 2 else None
             if fault == "killed" or fault == "killed once" and not os.path.exists(job["marker"]):
                 if fault == "killed once":
@@ -33,6 +37,7 @@ def make_run_job():
             if fault == "exit":
                 sys.exit(3)
             if fault == "hang":
+                Path(job["marker"]).touch()
                 time.sleep(10**6)
             if fault == "eats memory":
                 bytearray(2**40)
@@ -94,13 +99,16 @@ def test_failing_runs_become_rows_and_harm_no_other():
     assert runs["killed"].error.startswith("WorkerCrashedError")
 
 
-def test_runs_that_exit_hang_or_eat_memory_become_rows_and_harm_no_other():
+def test_runs_that_exit_hang_or_eat_memory_become_rows_and_harm_no_other(tmp_path, monkeypatch):
+    hangs, done = tmp_path / "hangs", []
+    monkeypatch.setattr(final_runner, "time", StillClock(lambda: hangs.exists() and len(done) == 3))
     faults = {"exit": "failed_error", "hang": "timed_out", "eats memory": "failed_oom"}
-    jobs = {fault: {"fault": fault} for fault in faults} | {"fine": {}}
-    runs = finals(jobs, limits=Limits(timeout=3.0, memory=4.0))
+    jobs = {fault: {"fault": fault, "marker": str(hangs)} for fault in faults} | {"fine": {}}
+    finals(jobs, limits=Limits(timeout=3.0, memory=4.0), commit=done.append)
+    runs = {run.key: run for run in done}
     assert {key: run.status for key, run in runs.items()} == faults | {"fine": "completed"}
     assert runs["exit"].error == "SystemExit: 3" and runs["hang"].error == "no report in 3.0 s"
-    assert {run.epochs for key, run in runs.items() if key != "fine"} == {1}
+    assert len(done) == 4 and runs["exit"].epochs == runs["eats memory"].epochs == 1
 
 
 def test_run_out_of_a_devices_memory_is_run_once_more_alone(tmp_path):
@@ -127,9 +135,14 @@ def test_at_most_slots_runs_are_in_flight(tmp_path):
     assert all(later - earlier >= 0.2 for earlier, later in zip(starts, starts[1:], strict=False))
 
 
-def test_runs_are_committed_as_they_end():
+def test_runs_are_committed_as_they_end(tmp_path):
     order = []
-    finals({"slow": {"nap": 1.5}, "quick": {}}, commit=lambda run: order.append(run.key))
+
+    def commit(run):
+        order.append(run.key)
+        (tmp_path / run.key).touch()
+
+    finals({"slow": {"waits_for": str(tmp_path / "quick")}, "quick": {}}, commit=commit)
     assert order == ["quick", "slow"]
 
 
@@ -138,11 +151,18 @@ def test_error_in_commit_stops_what_is_running():
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        finals({"quick": {}, "slow": {"nap": 3000}}, commit=commit)
+        finals({"quick": {}, "slow": {"waits_for": "/never"}}, commit=commit)
     assert finals({"next": {}, "too": {}})["next"].status == "completed"
 
 
-def test_signal_stops_the_runs_and_reaches_the_handler_from_before():
+def terminate_once_there(folder):
+    """SIGTERM to this process once there is a file in the folder."""
+    while not any(folder.iterdir()):
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_signal_stops_the_runs_and_reaches_the_handler_from_before(tmp_path):
     class Stopped(Exception):
         pass
 
@@ -151,8 +171,10 @@ def test_signal_stops_the_runs_and_reaches_the_handler_from_before():
 
     before = signal.signal(signal.SIGTERM, handler)
     try:
-        threading.Timer(1, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        began = tmp_path / "began"
+        began.mkdir()
+        threading.Thread(target=terminate_once_there, args=(began,), daemon=True).start()
         with pytest.raises(Stopped):
-            finals({"slow": {"nap": 3000}})
+            finals({"slow": {"running": str(began), "waits_for": "/never"}})
     finally:
         signal.signal(signal.SIGTERM, before)

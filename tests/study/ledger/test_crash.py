@@ -5,7 +5,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import polars as pl
@@ -39,7 +38,7 @@ def assert_whole(root) -> int:
 @pytest.mark.parametrize("name", ["between-dependents-and-row", "between-dependents-and-row:3"])
 def test_killed_between_the_curves_and_the_row_the_run_does_not_count(tmp_path, make, name):
     process = start(tmp_path, 5, LABELCURVE_FAILPOINT=name)
-    process.communicate(timeout=60)
+    process.communicate(timeout=250)
     done = int(name.partition(":")[2] or 1) - 1
     assert process.returncode == -signal.SIGKILL
     on_disk = pl.read_parquet(tmp_path / "curves/*.parquet")
@@ -57,11 +56,13 @@ def test_killed_at_any_moment_every_reported_run_survives_whole(tmp_path):
     for _ in range(4):
         process = start(tmp_path, 10_000)
         assert process.stdout.readline() == "open\n"
-        until = time.monotonic() + chance.uniform(0.05, 0.5)
-        while time.monotonic() < until:
+        lines = []
+        for _ in range(chance.randint(3, 30)):
+            lines.append(process.stdout.readline())
             assert_whole(tmp_path)  # beside the writer
         process.kill()
-        reported = [int(line) for line in process.communicate()[0].splitlines() if line.strip().isdigit()]
+        lines += process.communicate()[0].splitlines()
+        reported = [int(line) for line in lines if line.strip().isdigit()]
         stored = set(frame(tmp_path, "trials")["key"])
         assert {f"{number:016x}" for number in reported} <= stored
     count = assert_whole(tmp_path)

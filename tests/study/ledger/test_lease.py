@@ -5,7 +5,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 
 import fsspec
 import pytest
@@ -41,12 +40,11 @@ def test_commits_carry_the_number_of_the_lease_and_each_driver_a_higher_one(buck
 
 
 def test_a_second_driver_is_refused_as_soon_as_it_hears_of_the_first(bucket):
-    with leased(Storage(bucket), seconds=2):
-        started = time.monotonic()
+    with leased(Storage(bucket), seconds=3600):  # which it does not wait for
         with pytest.raises(LockHeld) as caught, lock(bucket):
             pass
         assert f"process {os.getpid()} on {socket.gethostname()}" in str(caught.value)
-        assert caught.value.exit_code == 5 and time.monotonic() - started < 2
+        assert caught.value.exit_code == 5
 
 
 def test_a_lease_that_was_given_back_is_taken_at_once_and_one_that_ran_out_after_its_time(bucket):

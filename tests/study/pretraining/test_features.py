@@ -2,7 +2,6 @@
 
 import os
 import signal
-import threading
 from types import SimpleNamespace
 
 import pytest
@@ -35,7 +34,7 @@ def test_what_sees_a_frozen_encoder_shares_its_features(adaptation, asked, initi
     assert shares_features(study, cell) == shared
 
 
-def test_a_signal_ends_the_wait_for_features_with_its_own_exit_code(ray_cluster):
+def test_a_signal_ends_the_wait_for_features_with_its_own_exit_code(ray_cluster, monkeypatch):
     def leave(number, frame):
         raise SystemExit(128 + number)
 
@@ -44,10 +43,17 @@ def test_a_signal_ends_the_wait_for_features_with_its_own_exit_code(ray_cluster)
     def sleep():  # all of it in here, since workers cannot import this file
         import time
 
-        time.sleep(20)
+        time.sleep(10**6)
 
     endless = ray.remote(num_cpus=0)(sleep).remote()
-    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    wait = ray.wait
+
+    def signalled(*args, **options):
+        monkeypatch.setattr(ray, "wait", wait)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return wait(*args, **options)
+
+    monkeypatch.setattr(ray, "wait", signalled)
     try:
         with pytest.raises(SystemExit) as ended:
             features._ended([endless])

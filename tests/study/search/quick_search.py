@@ -62,6 +62,7 @@ def run_job(job):
         elif fault == "segfault":
             ctypes.string_at(0)
         elif fault == "hang":
+            Path(job["marker"]).touch()
             time.sleep(10**6)
         elif fault == "eats memory":
             while True:

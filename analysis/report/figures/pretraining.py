@@ -9,9 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from analysis.report.figures.style import QUIET, RC, grid, legend, style
 from analysis.statistics.pretraining_gain import runs
-
-from .label_efficiency_curves import QUIET, RC, grid, legend, style
 
 COLUMNS = 3
 IMAGES, SECONDS = ("images", "source images seen"), ("device_seconds", "device seconds")

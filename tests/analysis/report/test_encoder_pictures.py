@@ -6,7 +6,7 @@ import json
 import pytest
 
 from analysis.report import report
-from analysis.report.sections import pretraining_pictures
+from analysis.report.sections import _encoder_pictures
 from study.storage import Storage
 
 
@@ -28,7 +28,7 @@ def drawn(root, name, *, method="spark", finished=True):
 
 def test_each_picture_is_inside_the_page_with_its_method_and_file(root):
     stored = [drawn(root, name) for name in ("long-0", "long-2", "long-10")]
-    page = pretraining_pictures.figures(root)
+    page = _encoder_pictures.figures(root)
     places = [page.index(f"data:image/png;base64,{png}") for png in stored]
     assert places == sorted(places), "in the order of seeds"
     assert "The run's own picture of what spark made" in page.replace("&#x27;", "'")
@@ -36,10 +36,10 @@ def test_each_picture_is_inside_the_page_with_its_method_and_file(root):
 
 
 def test_encoders_without_a_picture_and_unfinished_ones_show_none(root):
-    assert pretraining_pictures.figures(root) == ""
+    assert _encoder_pictures.figures(root) == ""
     drawn(root, "a-0", finished=False)
     Storage(root).write_atomic("encoders/b-0.json", b"{}")
-    assert pretraining_pictures.figures(root) == ""
+    assert _encoder_pictures.figures(root) == ""
 
 
 def test_the_report_shows_them(make, tmp_path):

@@ -1,0 +1,65 @@
+"""What the sections of a report are written from."""
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+from matplotlib.figure import Figure
+
+from analysis.report import html
+from analysis.statistics.convergence import chosen_curves
+from analysis.statistics.label_efficiency import differences, label_efficiency
+from analysis.statistics.search_audit import Spaces
+from analysis.tables import StudyTables
+
+
+@dataclass(frozen=True)
+class Results:
+    """A study's tables with what was asked of it.
+
+    root: the study's folder, a path or URL. spec: the resolved study. planned: the factors of every planned cell.
+    spaces: what each adaptation searched. metric, against: what curves are drawn of and differences taken from.
+    figures: those drawn so far, PNG by name.
+    """
+
+    tables: StudyTables
+    root: str
+    spec: Mapping[str, Any]
+    planned: Sequence[dict[str, Any]]
+    spaces: Spaces
+    metric: str
+    against: str
+    figures: dict[str, bytes] = field(default_factory=dict)
+
+    @cached_property
+    def everything(self) -> pl.DataFrame:
+        """The label-efficiency table of every metric that is reported."""
+        return label_efficiency(self.tables)
+
+    @cached_property
+    def scores(self) -> pl.DataFrame:
+        """The label-efficiency table of the report's metric."""
+        return self.everything.filter(pl.col("metric") == self.metric)
+
+    @cached_property
+    def differences(self) -> pl.DataFrame:
+        """Of each initialisation from each other."""
+        names = self.scores["initialisation"].unique().sort().to_list() or [self.against]
+        return pl.concat([differences(self.tables, against=name, metric=self.metric) for name in names])
+
+    @cached_property
+    def curves(self) -> pl.DataFrame:
+        """The training curves of the chosen settings."""
+        return chosen_curves(self.tables)
+
+    def figure(self, name: str, figure: Figure | None, caption: str) -> html.Raw:
+        """A figure in the page, kept under its name; nothing where there is none."""
+        if figure is None:
+            return html.Raw("")
+        held = io.BytesIO()
+        figure.savefig(held, format="png", dpi=160, metadata={"Software": None})
+        self.figures[name] = held.getvalue()
+        return html.image(self.figures[name], caption, name.replace("_", " "))

@@ -1,0 +1,19 @@
+"""Where the runs ran, and with what."""
+
+import polars as pl
+
+from analysis.report import html
+from analysis.report.html import Raw
+from analysis.report.results import Results
+
+title = "Environment"
+
+
+def render(results: Results) -> Raw:
+    study = results.tables
+    names = ["version", "commit", "python", "torch", "device", "threads", "host_os"]
+    runs = pl.concat([study.trials.select(names), study.finals.select(names)])
+    if runs.is_empty():
+        return html.paragraph("No run has recorded its environment yet.")
+    counts = runs.group_by(names).len(name="runs").sort("runs", descending=True)
+    return html.table(["labelcurve", *names[1:], "runs"], counts.rows(), numbers={5, 7})
