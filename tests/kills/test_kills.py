@@ -40,11 +40,11 @@ def test_killed_between_curves_and_row_stopped_and_killed_again_a_study_equals_t
     assert kill(run), "the worker of a trial"
     rival = Life(place)
     assert rival.end() == SURROUNDINGS_FAILED and f"process {second.process.pid} on" in place.log
+    assert second.reached(lambda _: [again.seed for again in second.began].count(run.seed) == 2), "on another worker"
     place.gate.open("trial", 8)  # of many more, so that it cannot end
     second.reached(lambda lines: lines.count("passed trial-committed") > 3)
     second.send(signal.SIGTERM)
     assert died(second, whole, 128 + signal.SIGTERM) == []
-    assert [again.seed for again in second.began].count(run.seed) == 2, "a trial begins anew on another worker"
 
     third = Life(place, "scores-renamed:2")
     assert died(third, whole) == [], "between the scores of a final run and its row"

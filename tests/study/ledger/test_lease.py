@@ -40,7 +40,7 @@ def test_commits_carry_the_number_of_the_lease_and_each_driver_a_higher_one(buck
 
 
 def test_a_second_driver_is_refused_as_soon_as_it_hears_of_the_first(bucket):
-    with leased(Storage(bucket), seconds=3600):  # which it does not wait for
+    with leased(Storage(bucket), seconds=20):  # long beside the time between two signs of life
         with pytest.raises(LockHeld) as caught, lock(bucket):
             pass
         assert f"process {os.getpid()} on {socket.gethostname()}" in str(caught.value)
