@@ -16,6 +16,7 @@ from study.data.pseudonyms import PseudonymKey, find_key
 from study.errors import InputRefused, SurroundingsFailed
 from study.execution.cell_context import CellContext, run_adaptation
 from study.execution.retries import free_failed
+from study.execution.worker import RunJob
 from study.failpoints import failpoint
 from study.finals.stage import failed_cells, final_stage
 from study.ledger import Ledger, lock
@@ -28,8 +29,6 @@ from study.search.stage import search_stage
 from study.storage import Storage
 from study.storage.storage import TMP
 from study.tracking import open_mirror
-
-RunJob = Callable[[dict], Iterator[dict]]
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from study.data import store_entries
 from study.data.dicom import Header, Rejected, Slice, read_header, read_slices
 from study.data.phantom import scans
 from study.data.pseudonyms import PHANTOM_KEY, PseudonymKey
-from study.data.slice_store import StoreRef, StoreWriter
+from study.data.slice_store import FileRef, StoreWriter
 from study.errors import InputRefused
 
 DOCUMENT = "corpus.json"
@@ -41,7 +41,7 @@ Out = TypeVar("Out")
 class Corpus:
     """An ingested corpus. ``rejects`` are rows of digest, reason, series (pseudonym or None) and source."""
 
-    images: StoreRef
+    images: FileRef
     patients: int
     slices: int
     rejects: list[dict[str, Any]]
@@ -77,7 +77,7 @@ def _open(
     entry = store_entries.opened_or_made(store, f"corpus-{listing[:12]}", key, DOCUMENT, make)
     content = store_entries.read(entry, DOCUMENT)
     rejects = pl.read_parquet(entry / "rejects.parquet").to_dicts()
-    images = StoreRef(str(entry / "slices.arrow"), content["images"])
+    images = FileRef(str(entry / "slices.arrow"), content["images"])
     say(f"corpus: {content['slices']} slices of {content['patients']} patients, {len(rejects)} files rejected")
     return Corpus(images, content["patients"], content["slices"], rejects)
 

@@ -13,7 +13,7 @@ from study.data import store_entries
 from study.data.labels_csv import Coding, LabelRow, nearest, read_labels
 from study.data.pseudonyms import PseudonymKey
 from study.data.samples import Sample, distinct_rows, paths_of
-from study.data.slice_store import StoreRef
+from study.data.slice_store import FileRef
 from study.data.splits import token_of
 from study.data.task_files import folder_pixels, write_images, write_test_labels
 from study.errors import InputRefused
@@ -26,7 +26,7 @@ COLUMNS = {"row": pl.Int64, "digest": pl.String, "patient": pl.String, "token": 
 class ExternalSet:
     """A test set on disk. ``samples`` has columns as ``COLUMNS``, a row an image of its own store."""
 
-    images: StoreRef
+    images: FileRef
     samples: pl.DataFrame
     labels_uri: str
 
@@ -74,7 +74,7 @@ def freeze_external(
     if shared:
         raise InputRefused(f"{labels}: {len(shared)} images are in task {task} too; remove them from one of the two")
     say(f"task {task}: external test set {name}: {len(samples)} images ({samples['token'].n_unique()} patients)")
-    images = StoreRef(str(entry / "images.arrow"), store_entries.read(entry, DOCUMENT)["images"])
+    images = FileRef(str(entry / "images.arrow"), store_entries.read(entry, DOCUMENT)["images"])
     return ExternalSet(images, samples, str(entry / "test_labels.parquet"))
 
 

@@ -18,7 +18,7 @@ from study.data.npz_archive import read_archive
 from study.data.phantom import scans
 from study.data.pseudonyms import PHANTOM_KEY, PseudonymKey
 from study.data.samples import Split, paths_of, split_folder
-from study.data.slice_store import StoreRef
+from study.data.slice_store import FileRef
 from study.data.splits import Shares
 from study.data.task_files import Pixels, folder_pixels, write_images, write_test_labels
 from study.errors import InputRefused
@@ -53,7 +53,7 @@ class FrozenTask:
     name: str
     classes: list[str]
     positive: str | None
-    images: StoreRef
+    images: FileRef
     split_hash: str
     samples: pl.DataFrame
     test_labels_uri: str
@@ -86,7 +86,7 @@ def freeze_task(
     entry = store_entries.opened_or_made(Path(store), f"task-{name}-{listing[:12]}", key, DOCUMENT, make)
     content = store_entries.read(entry, DOCUMENT)
     coding = Coding(content["classes"], content["positive"], content.get("kind", "single"))
-    images = StoreRef(str(entry / "images.arrow"), content["images"])
+    images = FileRef(str(entry / "images.arrow"), content["images"])
 
     def opened(of: str, split: dict[str, Any], **more: Any) -> FrozenTask:
         samples = pl.read_parquet(entry / f"samples{of}.parquet")

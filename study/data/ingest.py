@@ -10,7 +10,7 @@ from study.data import remote_store
 from study.data.dicom_corpus import ingest_corpus
 from study.data.frozen_task import FrozenTask, TaskPreview, freeze_task, preview_task
 from study.data.pseudonyms import PseudonymKey
-from study.data.slice_store import SliceStore, StoreRef
+from study.data.slice_store import FileRef, SliceStore
 from study.errors import InputRefused
 from study.identity import digest
 
@@ -82,7 +82,7 @@ def ingest(study: Study, *, store: str | Path, key: PseudonymKey | None, say: Ca
     return remote_store.published(Ingested(tasks, sources, corpus_hash, size, rejects), store, say=say)
 
 
-def _source(images: StoreRef, rows: list[int] | None) -> dict[str, Any]:
+def _source(images: FileRef, rows: list[int] | None) -> dict[str, Any]:
     return {"uri": images.uri, "digest": images.digest, "rows": rows}
 
 

@@ -13,12 +13,12 @@ from filelock import FileLock
 from PIL import Image
 
 from study import versions
-from study.data.slice_store import SliceStore, StoreRef
+from study.data.slice_store import FileRef, SliceStore
 from study.storage import Storage
 
 _CHUNK = 1 << 20
 
-Ref = StoreRef | Mapping[str, str]
+Ref = FileRef | Mapping[str, str]
 
 
 def folder() -> Path:
@@ -104,5 +104,5 @@ def _made_once(name: str, make: Callable[[BinaryIO], None]) -> Path:
     return path
 
 
-def _ref(ref: Ref) -> StoreRef:
-    return ref if isinstance(ref, StoreRef) else StoreRef(ref["uri"], ref["digest"])
+def _ref(ref: Ref) -> FileRef:
+    return ref if isinstance(ref, FileRef) else FileRef(ref["uri"], ref["digest"])

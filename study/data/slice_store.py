@@ -33,7 +33,7 @@ _FIELDS = [
 
 
 @dataclass(frozen=True)
-class StoreRef:
+class FileRef:
     """Where a file lies and the sha256 (hex) of its bytes: all that a worker is told of it."""
 
     uri: str
@@ -74,13 +74,13 @@ class StoreWriter:
             self._writer.write_batch(pa.record_batch(arrays, schema=self._schema))
         self._rows, self._bytes = [], 0
 
-    def close(self) -> StoreRef:
+    def close(self) -> FileRef:
         """Finish the file, force it to the disk, move it to its place."""
         self._flush()
         self._writer.close()
         self._file.sync_and_close()
         os.replace(self._tmp, self._path)
-        return StoreRef(str(self._path), self._file.sha256.hexdigest())
+        return FileRef(str(self._path), self._file.sha256.hexdigest())
 
     def __enter__(self) -> "StoreWriter":
         return self

@@ -11,7 +11,7 @@ from study.data.image_files import decode_grey
 from study.data.labels_csv import LabelRow
 from study.data.pseudonyms import PseudonymKey
 from study.data.samples import Sample, plain
-from study.data.slice_store import StoreRef, StoreWriter
+from study.data.slice_store import FileRef, StoreWriter
 from study.errors import InputRefused
 
 TEST_LABELS = {"row": pl.Int64, "digest": pl.String, "label": pl.Int32}
@@ -19,7 +19,7 @@ TEST_FINDINGS = {"row": pl.Int64, "digest": pl.String, "labels": pl.List(pl.Int8
 Pixels = Callable[[LabelRow], np.ndarray]
 
 
-def write_images(path: Path, samples: Sequence[Sample], pixels: Pixels, key: PseudonymKey) -> StoreRef:
+def write_images(path: Path, samples: Sequence[Sample], pixels: Pixels, key: PseudonymKey) -> FileRef:
     """The samples' images, in their order."""
     with StoreWriter(path, unit="grey") as writer:
         for sample in samples:

@@ -1,6 +1,6 @@
 """A plan's cells joined with what they run on: tasks, encoders, features, keys, jobs, and the ledger's word on them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,13 +9,16 @@ from study.config import Study
 from study.console import Console
 from study.data.frozen_task import FrozenTask
 from study.data.ingest import Ingested
+from study.data.slice_store import FileRef
 from study.errors import InputRefused
 from study.execution.shared_features import Features, shares_features
 from study.execution.trial_jobs import fingerprint, trial_job
+from study.execution.worker import RunJob
 from study.ledger import Ledger
 from study.planning.plan import Cell, Plan
 from study.tracking import Mirror
 from trainables import adaptations
+from trainables.contracts import CellJob, Record, TrialJob
 
 
 @dataclass(frozen=True)
@@ -23,12 +26,12 @@ class CellContext:
     study: Study
     plan: Plan
     ingested: Ingested
-    encoders: Mapping[str, dict]
+    encoders: Mapping[str, FileRef]
     features: Features
     ledger: Ledger
     slots: int
     """How many trials or final runs go on at once."""
-    run_job: Callable[[dict], Iterator[dict]]
+    run_job: RunJob
     mirror: Mirror
     say: Console
 
@@ -37,14 +40,14 @@ class CellContext:
         task, fold = self.ingested.tasks[cell.factors["task"]], cell.factors.get("fold")
         return task if fold is None else task.folds[fold]
 
-    def job(self, cell: Cell) -> dict:
+    def job(self, cell: Cell) -> CellJob:
         """What every run of the cell gets besides settings, seed and test labels."""
         shared = shares_features(self.study, cell)
         features = self.features[cell.encoder, cell.factors["task"]] if shared else None
         return trial_job(self.study, cell, self.task(cell), self.weights(cell), features)
 
-    def weights(self, cell: Cell) -> dict | None:
-        """``{"uri", "digest"}`` of the cell's encoder; None where each run draws fresh weights from its own seed, as
+    def weights(self, cell: Cell) -> FileRef | None:
+        """The cell's encoder; None where each run draws fresh weights from its own seed, as
         from scratch, unless the adaptation needs one fixed encoder."""
         scratch = cell.factors["initialisation"] == "scratch"
         on_features = adaptations.get(cell.factors["adaptation"]).on_features
@@ -80,7 +83,7 @@ class CellContext:
         now = {
             "subset_hash": cell.subset.hash,
             "split_hash": task.split_hash,
-            "encoder_hash": encoder and encoder["digest"],
+            "encoder_hash": encoder and encoder.digest,
         }
         changed = [f"{name} {row[name]} -> {value}" for name, value in now.items() if row[name] != value]
         where = ", ".join(f"{name} {value}" for name, value in cell.factors.items())
@@ -90,6 +93,6 @@ class CellContext:
         )
 
 
-def run_adaptation(job: dict) -> Iterator[dict]:
+def run_adaptation(job: TrialJob) -> Iterator[Record]:
     """Do a job on a worker, as the adaptation that it names."""
-    return adaptations.get(job["adaptation"]).run(job)
+    return adaptations.get(job.adaptation).run(job)

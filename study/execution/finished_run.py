@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from trainables.contracts import RunResult
+
 
 @dataclass(kw_only=True)
 class FinishedRun:
@@ -13,7 +15,7 @@ class FinishedRun:
     settings: dict[str, Any]
     status: str
     curves: list[tuple[int, int, str, str, float | None]]
-    result: dict[str, Any] | None
+    result: RunResult | None
     seed: int
     error: str | None
     started_at: datetime

@@ -1,11 +1,14 @@
 """Which runs see features of one fixed encoder, computed once for all of them."""
 
+from collections.abc import Mapping
+
 from study.config import Study
+from study.data.slice_store import FileRef
 from study.planning.plan import Cell
 from trainables import adaptations
 
-Features = dict[tuple[str, str], dict]
-"""(encoder name, task) -> ``{"uri", "digest"}`` of an array (images, dimensions)."""
+Features = Mapping[tuple[str, str], FileRef]
+"""(encoder name, task) -> the file of an array (images, dimensions)."""
 
 
 def shares_features(study: Study, cell: Cell) -> bool:

@@ -1,64 +1,64 @@
 """From cells to the plain values that a worker gets, and which weights, features and labels they may see."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from study import identity, versions
 from study.config import Scoring, Study
 from study.data.frozen_task import FrozenTask
 from study.data.samples import plain
-from study.data.slice_store import StoreRef
+from study.data.slice_store import FileRef
 from study.planning.plan import Cell
+from trainables.contracts import CellJob, TestSet
 
 
-def trial_job(study: Study, cell: Cell, task: FrozenTask, encoder: dict | None, features: dict | None) -> dict:
-    """What a trial of this cell gets besides settings and seed. It holds no path to a test label.
+def trial_job(study: Study, cell: Cell, task: FrozenTask, encoder: FileRef | None, features: FileRef | None) -> CellJob:
+    """What every run of this cell gets besides settings, seed and test sets. It holds no path to a test label.
 
     Patients are numbers. With ``folds`` there is no ``val``: the positions of ``train`` that each fold holds out
     validate.
     """
     adaptation, subset = cell.factors["adaptation"], cell.subset
     binary = task.kind == "single" and len(task.classes) == 2
-    return {
-        "adaptation": adaptation,
-        "backbone": study.backbone,
-        "image_size": study.image_size,
-        "window": list(study.window),
-        "images": _reference(task.images),
-        "classes": len(task.classes),
-        "label_kind": task.kind,
-        "positive": 1 if binary else None,
-        "train": [row for row, _ in subset.train],
-        "train_labels": [plain(label) for _, label in subset.train],
-        "train_patients": subset.patient_numbers(subset.train),
-        "val": [row for row, _ in subset.val],
-        "val_labels": [plain(label) for _, label in subset.val],
-        "val_patients": subset.patient_numbers(subset.val),
-        "folds": subset.folds,
-        "encoder": encoder,
-        "features": features,
-        "epochs": study.adaptations[adaptation].epochs,
-        "length": _length(study, cell),
-        "objective": study.selection.objective,
-        "sensitivity_at": study.scoring.specificity,
-        "patient_score": study.scoring.patient,
-        "threads": study.resources.trial.cpus,
-        "gpus": study.resources.trial.gpus,
-        "tests": None,
-    }
+    return CellJob(
+        adaptation=adaptation,
+        backbone=study.backbone,
+        image_size=study.image_size,
+        window=study.window,
+        images=task.images,
+        classes=len(task.classes),
+        label_kind=task.kind,
+        positive=1 if binary else None,
+        train=[row for row, _ in subset.train],
+        train_labels=[plain(label) for _, label in subset.train],
+        train_patients=subset.patient_numbers(subset.train),
+        val=[row for row, _ in subset.val],
+        val_labels=[plain(label) for _, label in subset.val],
+        val_patients=subset.patient_numbers(subset.val),
+        folds=subset.folds,
+        encoder=encoder,
+        features=features,
+        epochs=study.adaptations[adaptation].epochs,
+        updates=_updates(cell),
+        objective=study.selection.objective,
+        sensitivity_at=study.scoring.specificity,
+        patient_score=study.scoring.patient,
+        threads=study.resources.trial.cpus,
+        gpus=study.resources.trial.gpus,
+    )
 
 
-def final_job(job: dict, task: FrozenTask, settings: Mapping, seed: int) -> dict:
-    """The same job with the chosen settings, a fresh seed, and for the first time the way to the test labels."""
+def test_sets(task: FrozenTask) -> dict[str, TestSet]:
+    """What a final run is scored on, for the first time with the way to the test labels: the task's own set and those
+    from elsewhere."""
     own = task.samples.filter(role="test").sort("row")
     tests = {"test": _test(task.images, own["row"].to_list(), own["token"].to_list(), task.test_labels_uri)}
     for name, external in task.external.items():
         rows, tokens = external.samples["row"].to_list(), external.samples["token"].to_list()
         tests[name] = _test(external.images, rows, tokens, external.labels_uri)
-    return job | {"settings": dict(settings), "seed": seed, "tests": tests}
+    return tests
 
 
-def fingerprint(study: Study, cell: Cell, task: FrozenTask, encoder: dict | None, settings: Mapping) -> str:
+def fingerprint(study: Study, cell: Cell, task: FrozenTask, encoder: FileRef | None, settings: Mapping) -> str:
     """Hash of what is done at a key: settings, data, encoder and code. Where files lie plays no part.
 
     What a study leaves at its default is left out, so that runs of earlier versions keep theirs.
@@ -78,23 +78,16 @@ def fingerprint(study: Study, cell: Cell, task: FrozenTask, encoder: dict | None
             "settings": dict(settings),
             "fixed": fixed,
             "data": [task.split_hash, cell.subset.hash, *([external] if external else [])],
-            "encoder": encoder and encoder["digest"],
+            "encoder": encoder and encoder.digest,
             "results_version": versions.RESULTS,
         }
     )
 
 
-def _length(study: Study, cell: Cell) -> dict[str, int]:
-    if "length" in cell.factors:
-        return {"updates": int(cell.factors["length"].removesuffix(" updates"))}
-    return {"epochs": study.adaptations[cell.factors["adaptation"]].epochs}
+def _updates(cell: Cell) -> int | None:
+    return int(cell.factors["length"].removesuffix(" updates")) if "length" in cell.factors else None
 
 
-def _test(images: StoreRef, rows: list[int], tokens: list[str], labels_uri: str) -> dict[str, Any]:
+def _test(images: FileRef, rows: list[int], tokens: list[str], labels_uri: str) -> TestSet:
     numbers = {token: number for number, token in enumerate(dict.fromkeys(tokens))}
-    patients = [numbers[token] for token in tokens]
-    return {"images": _reference(images), "rows": rows, "patients": patients, "labels_uri": labels_uri}
-
-
-def _reference(images: StoreRef) -> dict[str, str]:
-    return {"uri": images.uri, "digest": images.digest}
+    return TestSet(images, rows, [numbers[token] for token in tokens], labels_uri)

@@ -2,20 +2,19 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from typing import Any
 
 from study.execution.limits import memory_cap
 from study.execution.release_memory import tidy
+from trainables.contracts import EpochRecord, Failure, Record, TrialJob
 
-Record = dict[str, Any]
-RunJob = Callable[[Record], Iterator[Record]]
+RunJob = Callable[[TrialJob], Iterator[Record]]
 
 OUT_OF_MEMORY = ("OutOfMemoryError", "MemoryError", "out of memory", "can't allocate memory", "low on memory")
 NO_RESULT = "the job ended without a result"
 
 
-def records(run_job: RunJob, job: Record, *, memory: float | None = None) -> Iterator[Record]:
-    """The job's records; the last one holds its ``result`` or is ``{"failed": status, "error": line}``.
+def records(run_job: RunJob, job: TrialJob, *, memory: float | None = None) -> Iterator[Record]:
+    """The job's records; the last one holds its ``result`` or is a `Failure`.
 
     ``memory``: GiB that the process may hold meanwhile. Errors that leave the process unusable are raised, so that the
     next job gets a fresh one.
@@ -24,17 +23,17 @@ def records(run_job: RunJob, job: Record, *, memory: float | None = None) -> Ite
     try:
         with memory_cap(memory), closing(run_job(job)) as stream:  # type: ignore[type-var]
             for record in stream:
-                finished = record["result"] is not None
+                finished = isinstance(record, EpochRecord) and record.result is not None
                 yield record
     except (Exception, SystemExit) as error:
         if spoils_process(error):
             raise
-        yield {"failed": status_of(describe(error)), "error": describe(error)}
+        yield Failure(status_of(describe(error)), describe(error))
         return
     finally:
         tidy()
     if not finished:
-        yield {"failed": "failed_error", "error": NO_RESULT}
+        yield Failure("failed_error", NO_RESULT)
 
 
 def describe(error: BaseException) -> str:

@@ -15,16 +15,18 @@ from study.execution.held_signals import HeldSignals
 from study.execution.limits import Limits, no_report
 from study.execution.worker import RunJob, describe, records, status_of
 from study.execution.worker_failures import WorkerFailures, unwrapped
+from study.vocabulary import COMPLETED
+from trainables.contracts import EpochRecord, Failure, Record, TrialJob
 
 POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
 class FinalJob:
-    """A final run to do: its key, and a whole job with ``settings``, ``seed`` and ``test``."""
+    """A final run to do: its key, and its job."""
 
     key: str
-    job: dict[str, Any]
+    job: TrialJob
 
 
 @dataclass(kw_only=True)
@@ -42,7 +44,7 @@ class Running:
     alone: bool
     started_at: datetime
     failures: WorkerFailures = field(default_factory=WorkerFailures)
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[Record] = field(default_factory=list)
     heard: float | None = None
     """When its worker last gave a sign, on the monotonic clock; None while it waits for one."""
 
@@ -73,7 +75,7 @@ def run_finals(
         stream = task.remote(code, run.job.job, limits.memory)
         running[stream] = Running(run.job, run.alone, datetime.now(UTC), run.failures)
 
-    def end(stream: Any, rows: list[dict[str, Any]]) -> None:
+    def end(stream: Any, rows: list[Record]) -> None:
         run = running.pop(stream)
         done = judged(run.job, rows, run.started_at)
         if done.status == "failed_oom" and limits.oom_alone and not run.alone:
@@ -103,13 +105,13 @@ def run_finals(
                             waiting.append(run)
                             continue
                         line = describe(why)
-                        end(stream, [*run.rows, {"failed": status_of(line), "error": line}])
+                        end(stream, [*run.rows, Failure(status_of(line), line)])
                     else:
                         run.heard = time.monotonic()
                         run.rows += [row] if row is not None else []
                 for stream in silent(running, limits.timeout):
                     ray.cancel(stream, force=True)
-                    end(stream, [*running[stream].rows, {"failed": "timed_out", "error": no_report(limits.timeout)}])
+                    end(stream, [*running[stream].rows, Failure("timed_out", no_report(limits.timeout))])
         finally:
             for stream in running:
                 ray.cancel(stream, force=True)
@@ -125,34 +127,32 @@ def silent(running: Mapping[Any, Running], timeout: float | None) -> list[Any]:
     ]
 
 
-def run_final(run_job: RunJob, job: dict[str, Any], memory: float | None) -> Iterator[dict[str, Any] | None]:
+def run_final(run_job: RunJob, job: TrialJob, memory: float | None) -> Iterator[Record | None]:
     """One final run on a worker: None as a sign that it begins, then its records, the last one telling how it ended."""
     yield None
     with closing(records(run_job, job, memory=memory)) as stream:  # type: ignore[type-var]
         yield from stream
 
 
-def judged(job: FinalJob, rows: list[dict[str, Any]], started_at: datetime) -> FinishedFinal:
+def judged(job: FinalJob, rows: list[Record], started_at: datetime) -> FinishedFinal:
     """What a job's records come to."""
-    epochs = [row for row in rows if "failed" not in row]
+    epochs = [row for row in rows if isinstance(row, EpochRecord)]
     last = rows[-1]
-    status, error = last.get("failed", "completed"), last.get("error")
-    if status == "completed" and finite(last["score"]) is None:
-        status, error = "failed_nan", f"the score of epoch {last['epoch']} is {last['score']}"
+    status, error = (last.status, last.error) if isinstance(last, Failure) else (COMPLETED, None)
+    if isinstance(last, EpochRecord) and finite(last.score) is None:
+        status, error = "failed_nan", f"the score of epoch {last.epoch} is {last.score}"
     return FinishedFinal(
         key=job.key,
-        settings=job.job["settings"],
+        settings=dict(job.job.settings),
         status=status,
         curves=[
-            (row["epoch"], row["step"], split, metric, finite(value))
-            for row in epochs
-            for split, metric, value in row["curves"]
+            (row.epoch, row.step, split, metric, finite(value)) for row in epochs for split, metric, value in row.curves
         ],
-        result=last["result"] if status == "completed" else None,
-        seed=job.job["seed"],
+        result=last.result if isinstance(last, EpochRecord) and status == COMPLETED else None,
+        seed=job.job.seed,
         error=error,
         started_at=started_at,
         ended_at=datetime.now(UTC),
-        epochs=epochs[-1]["epoch"] if epochs else 0,
-        images=epochs[-1]["images"] if epochs else 0,
+        epochs=epochs[-1].epoch if epochs else 0,
+        images=epochs[-1].images if epochs else 0,
     )

@@ -8,7 +8,7 @@ from study import identity
 from study.execution.cell_context import CellContext
 from study.execution.ledger_rows import curve_rows, prediction_rows, run_row, score_rows
 from study.execution.limits import Limits
-from study.execution.trial_jobs import final_job
+from study.execution.trial_jobs import test_sets
 from study.failpoints import failpoint
 from study.finals.final_runner import FinalJob, FinishedFinal, run_finals
 from study.planning.plan import Cell
@@ -53,13 +53,13 @@ def final_stage(context: CellContext, adaptation: str) -> None:
             "selected_trial": chosen,
             "selection": cell.selection,
         }
-        result = final.result or {}
-        scores = score_rows(final.key, result.get("scores", []))
+        result = final.result
+        scores = score_rows(final.key, result.scores if result else [])
         context.ledger.commit(
             "finals",
             row,
             curves=curve_rows(final.key, final.curves),
-            predictions=prediction_rows(final.key, context.task(cell), result.get("predictions", [])),
+            predictions=prediction_rows(final.key, context.task(cell), result.predictions if result else []),
             scores=scores,
         )
         failpoint("final-committed")
@@ -68,7 +68,7 @@ def final_stage(context: CellContext, adaptation: str) -> None:
 
     slot = context.study.resources.trial
     jobs = [
-        FinalJob(key, final_job(context.job(cell), context.task(cell), settings, identity.seed(key)))
+        FinalJob(key, context.job(cell).run(settings, identity.seed(key), test_sets(context.task(cell))))
         for key, (cell, _, _, settings) in runs.items()
     ]
     run_finals(

@@ -13,6 +13,7 @@ from study import identity, versions
 from study.config import Study
 from study.console import Console
 from study.data.ingest import Ingested
+from study.data.slice_store import FileRef
 from study.errors import InputRefused, SurroundingsFailed
 from study.failpoints import failpoint
 from study.ledger import Ledger
@@ -42,12 +43,12 @@ class Encoders:
     slots: int
     say: Console
 
-    def make(self) -> dict[str, dict]:
-        """Encoder name -> ``{"uri", "digest"}`` of its weights; what was interrupted goes on where it was.
+    def make(self) -> dict[str, FileRef]:
+        """Encoder name -> its weights; what was interrupted goes on where it was.
 
         Pre-training runs that fit the cluster together go on side by side; this thread alone commits.
         """
-        refs: dict[str, dict] = {}
+        refs: dict[str, FileRef] = {}
         recipes: dict[str, dict] = {}
         jobs: dict[str, ConcurrentJob] = {}
 
@@ -74,10 +75,10 @@ class Encoders:
                 refs[name] = self._ref(by_name[name], self._commit(by_name[name], recipes[name], made))
         return refs
 
-    def _ref(self, encoder: Encoder, digest: str) -> dict:
-        return {"uri": self.ledger.storage.full(f"encoders/{encoder.name}.safetensors"), "digest": digest}
+    def _ref(self, encoder: Encoder, digest: str) -> FileRef:
+        return FileRef(self.ledger.storage.full(f"encoders/{encoder.name}.safetensors"), digest)
 
-    def _recipe(self, encoder: Encoder, start: dict | None) -> dict:
+    def _recipe(self, encoder: Encoder, start: FileRef | None) -> dict:
         """All that shapes the weights, as plain values; its digest is the encoder's fingerprint."""
         study = self.study
         recipe: dict[str, Any] = {"initialisation": encoder.initialisation, "backbone": study.backbone}
@@ -90,7 +91,7 @@ class Encoders:
             recipe |= {
                 "method": entry.method,
                 "settings": entry.settings,
-                "start": start and start["digest"],
+                "start": start and start.digest,
                 "image_size": study.image_size,
                 "window": list(study.window),
                 "batch": asked.batch_of(encoder.initialisation),
@@ -135,7 +136,7 @@ class Encoders:
         if rows and not any(row["key"] in self.ledger for row in rows):
             self.ledger.commit("pretraining", rows)
 
-    def _make(self, encoder: Encoder, recipe: dict, start: dict | None) -> Made:
+    def _make(self, encoder: Encoder, recipe: dict, start: FileRef | None) -> Made:
         with tempfile.TemporaryDirectory(prefix="labelcurve-") as folder:
             weights = Path(folder) / "encoder.safetensors"
             rows: list[dict] = []
@@ -169,7 +170,7 @@ class Encoders:
         failpoint("encoder-made")
         return digest
 
-    def _pretrain(self, encoder: Encoder, recipe: dict, start: dict | None, weights: Path) -> list[dict]:
+    def _pretrain(self, encoder: Encoder, recipe: dict, start: FileRef | None, weights: Path) -> list[dict]:
         fingerprint = identity.digest(recipe)
         history = pretrain(
             recipe,

@@ -10,6 +10,7 @@ from study.execution.shared_features import Features, shares_features
 from study.failpoints import failpoint
 from study.planning.plan import Plan
 from study.storage import Storage
+from trainables.contracts import FeaturesJob, FileRef
 
 POLL_SECONDS = 0.5
 
@@ -18,7 +19,7 @@ def make_features(
     study: Study,
     plan: Plan,
     tasks: Mapping[str, FrozenTask],
-    encoders: Mapping[str, dict],
+    encoders: Mapping[str, FileRef],
     *,
     storage: Storage,
     say: Callable[[str], None],
@@ -39,13 +40,13 @@ def make_features(
         remote = ray.remote(num_cpus=slot.cpus, num_gpus=slot.gpus, max_retries=2)(write_features)
         written = _ended([remote.remote(jobs[pair], storage.full(f"{names[pair]}.npy")) for pair in missing])
         for pair, ref in zip(missing, written, strict=True):
-            about = {"digest": ref["digest"], "of": _content(jobs[pair])}
+            about = {"digest": ref.digest, "of": _content(jobs[pair])}
             storage.write_atomic(f"{names[pair]}.json", json.dumps(about, indent=1).encode())
         failpoint("features-written")
     return {pair: _ref(storage, name) for pair, name in names.items()}
 
 
-def _ended(references: list) -> list[dict]:
+def _ended(references: list) -> list[FileRef]:
     """The results of Ray tasks. A signal ends the wait between two looks: inside Ray its exit code would become 1."""
     import ray
 
@@ -59,24 +60,31 @@ def _ended(references: list) -> list[dict]:
     return ray.get(references)
 
 
-def _job(study: Study, task: FrozenTask, encoder: dict) -> dict:
+def _job(study: Study, task: FrozenTask, encoder: FileRef) -> FeaturesJob:
+    return FeaturesJob(
+        backbone=study.backbone,
+        image_size=study.image_size,
+        window=study.window,
+        images=task.images,
+        encoder=encoder,
+        threads=study.resources.trial.cpus,
+        gpus=study.resources.trial.gpus,
+    )
+
+
+def _content(job: FeaturesJob) -> dict:
+    """What decides the features' values; where the files lie, and where they are computed, does not."""
     return {
-        "backbone": study.backbone,
-        "image_size": study.image_size,
-        "window": list(study.window),
-        "images": {"uri": task.images.uri, "digest": task.images.digest},
-        "encoder": encoder,
-        "threads": study.resources.trial.cpus,
-        "gpus": study.resources.trial.gpus,
+        "backbone": job.backbone,
+        "image_size": job.image_size,
+        "window": list(job.window),
+        "images": job.images.digest,
+        "encoder": job.encoder and job.encoder.digest,
+        "threads": job.threads,
+        "version": versions.RESULTS,
     }
 
 
-def _content(job: dict) -> dict:
-    """What decides the features' values; where the files lie does not."""
-    values = {name: value for name, value in job.items() if name != "gpus"}
-    return values | {name: job[name]["digest"] for name in ("images", "encoder")} | {"version": versions.RESULTS}
-
-
-def _ref(storage: Storage, name: str) -> dict:
+def _ref(storage: Storage, name: str) -> FileRef:
     digest = json.loads(storage.read_bytes(f"{name}.json"))["digest"]
-    return {"uri": storage.full(f"{name}.npy"), "digest": digest}
+    return FileRef(storage.full(f"{name}.npy"), digest)

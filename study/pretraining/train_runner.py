@@ -8,13 +8,15 @@ from typing import Any
 
 from study.config import Pretraining, Slot
 from study.console import Console
+from study.data.slice_store import FileRef
 from study.errors import SurroundingsFailed, last_line
+from trainables.contracts import PretrainConfig
 
 RECIPE = (
-    *("method", "settings", "backbone", "image_size", "window", "seed", "batch", "images", "device_seconds"),
+    *("method", "settings", "backbone", "image_size", "seed", "batch", "images", "device_seconds"),
     *("accumulate", "precision", "compile", "sync_batch_norm"),
 )
-"""What of an encoder's recipe the loop is told as it is; of the two budgets a recipe has one."""
+"""What of an encoder's recipe the loop is told as it is; of the two budgets a recipe has one, and the other is None."""
 WORKER_FAILURES = 3
 SNAPSHOT = "checkpoint_manager_snapshot.json"
 """Ray Train's list of a run's checkpoints."""
@@ -34,7 +36,7 @@ def _kept_in(storage: str) -> dict[str, Any]:
 def pretrain(
     recipe: dict,
     *,
-    start: dict | None,
+    start: FileRef | None,
     sources: list[dict],
     probe_tasks: list[dict],
     asked: Pretraining,
@@ -66,11 +68,20 @@ def pretrain(
     def tell(line: str) -> None:
         say(f"  {encoder}: {line}")
 
-    config = {key: recipe[key] for key in RECIPE if key in recipe}
-    config |= {"start": start, "sources": sources, "threads": slot.cpus, "gpus": slot.gpus}
-    config |= {"resume": newest_whole_checkpoint(Path(storage) / name)}
-    config |= {"probes": asked.probes, "probe_tasks": probe_tasks}
-    config |= {"checkpoint_every": asked.checkpoint_every, "log_every": asked.log_every}
+    told: dict[str, Any] = {key: recipe.get(key) for key in RECIPE}
+    config = PretrainConfig(
+        **told,
+        window=tuple(recipe["window"]),
+        start=start,
+        sources=sources,
+        threads=slot.cpus,
+        gpus=slot.gpus,
+        resume=newest_whole_checkpoint(Path(storage) / name),
+        probes=asked.probes,
+        probe_tasks=probe_tasks,
+        checkpoint_every=asked.checkpoint_every,
+        log_every=asked.log_every,
+    )
     per_worker: dict[str, float] = {"CPU": slot.cpus} | ({"GPU": slot.gpus} if slot.gpus else {})
     with watched(
         say,
@@ -80,7 +91,7 @@ def pretrain(
     ) as callbacks:
         trainer = TorchTrainer(
             loop,
-            train_loop_config=config,
+            train_loop_config={"config": config},
             scaling_config=ScalingConfig(
                 num_workers=slot.workers, use_gpu=slot.gpus > 0, resources_per_worker=per_worker
             ),

@@ -12,6 +12,8 @@ from typing import Any
 from study.execution.finished_run import FinishedRun, finite
 from study.execution.worker_failures import WorkerFailures
 from study.search.cell_study import CellStudy, PastTrial
+from study.vocabulary import COMPLETED
+from trainables.contracts import CellJob, Failure, Record, RunResult
 
 CACHED_STUDIES = 1000
 """Cells whose Optuna study is kept; that of any other is built again from its trials when its turn comes."""
@@ -19,7 +21,7 @@ CACHED_STUDIES = 1000
 
 @dataclass(frozen=True)
 class SearchCell:
-    """A cell to search: its id, the trials it may spend in all, and a trial's job without ``settings`` and ``seed``.
+    """A cell to search: its id, the trials it may spend in all, and what its trials' jobs have in common.
 
     ``past`` are its ended trials by index, ``again`` the settings of trials that are run once more as they were;
     ``pruned``: whether its validation set is large enough to judge a trial before its end.
@@ -27,7 +29,7 @@ class SearchCell:
 
     id: str
     budget: int
-    job: dict[str, Any]
+    job: CellJob
     past: Mapping[int, PastTrial] = field(default_factory=dict)
     again: Mapping[int, dict[str, Any]] = field(default_factory=dict)
     pruned: bool = True
@@ -141,14 +143,14 @@ class CellScheduler:
         trial.study.restart(trial.index)
         trial.curves, trial.reports, trial.epochs, trial.images, trial.pruned_at = [], [], 0, 0, None
 
-    def on_record(self, trial: OpenTrial, record: dict[str, Any]) -> bool:
+    def on_record(self, trial: OpenTrial, record: Record) -> bool:
         """Take a worker's record in; True when the trial has ended with it and its worker is to stop."""
-        if "failed" in record:
-            self.end(trial, record["failed"], error=record["error"])
+        if isinstance(record, Failure):
+            self.end(trial, record.status, error=record.error)
             return True
-        epoch, step, score = record["epoch"], record["step"], record["score"]
-        trial.epochs, trial.images = epoch, record["images"]
-        trial.curves += [(epoch, step, split, metric, finite(value)) for split, metric, value in record["curves"]]
+        epoch, step, score = record.epoch, record.step, record.score
+        trial.epochs, trial.images = epoch, record.images
+        trial.curves += [(epoch, step, split, metric, finite(value)) for split, metric, value in record.curves]
         if score is None or not math.isfinite(score):
             self.end(trial, "failed_nan", error=f"the score of epoch {epoch} is {score}")
             return True
@@ -156,8 +158,8 @@ class CellScheduler:
         if trial.pruned_at is None:
             trial.reports.append((epoch, score))
             prune = trial.study.report(trial.index, epoch, score)
-        if record["result"] is not None:
-            self.end(trial, "completed", score=score, result=record["result"])
+        if record.result is not None:
+            self.end(trial, COMPLETED, score=score, result=record.result)
             return True
         if prune:
             trial.pruned_at = epoch
@@ -172,7 +174,7 @@ class CellScheduler:
         status: str,
         *,
         score: float | None = None,
-        result: dict[str, Any] | None = None,
+        result: RunResult | None = None,
         error: str | None = None,
     ) -> None:
         """Commit a trial, then close it: a trial that could not be committed has not ended.

@@ -18,6 +18,7 @@ from study.execution.limits import no_report
 from study.execution.worker import describe, status_of
 from study.execution.worker_failures import unwrapped
 from study.search.scheduler import CellScheduler, OpenTrial
+from trainables.contracts import Record
 
 
 class TrialTable:
@@ -51,7 +52,7 @@ class TrialTable:
         """A trial waits for a worker."""
         self._trials[trial.trial_id] = trial
 
-    def reported(self, trial: Trial, began: float, record: dict[str, Any]) -> bool:
+    def reported(self, trial: Trial, began: float, record: Record) -> bool:
         """Take a record in; whether the trial has ended with it."""
         open_trial = self._open[trial.trial_id]
         open_trial.began(began)

@@ -122,7 +122,7 @@ def run_trial(config: dict[str, Any], jobs: dict[str, ray.ObjectRef], run_job: R
     # An actor waits this long for the thread of a stopped trial before the next one; giving up would lose the next.
     os.environ["TUNE_FUNCTION_THREAD_TIMEOUT_S"] = THREAD_SECONDS
     began = time.time()
-    job = {**ray.get(jobs[config["cell"]]), "settings": config["settings"], "seed": config["seed"]}
+    job = ray.get(jobs[config["cell"]]).run(config["settings"], config["seed"])
     with closing(records(run_job, job, memory=memory)) as stream:  # type: ignore[type-var]
         for record in stream:
             tune.report({"message": [began, record]})  # in a list, since Tune flattens dicts

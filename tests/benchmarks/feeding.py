@@ -20,7 +20,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from study.data.slice_store import StoreRef
+from study.data.slice_store import FileRef
 from tests.benchmarks import slices
 from tests.benchmarks.peers import MoCo
 from tests.benchmarks.side_by_side import compare
@@ -45,7 +45,7 @@ class Folder(Dataset):
             return self.transform(image.convert("RGB"))
 
 
-def from_store(ref: StoreRef) -> Callable[[], None]:
+def from_store(ref: FileRef) -> Callable[[], None]:
     run = Run(
         {
             "method": "moco_v2",

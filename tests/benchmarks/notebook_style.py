@@ -16,11 +16,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from trainables.contracts import CellJob, FileRef
 
 BACKBONE, SIZE, BATCH, CLASSES = "resnet18", 96, 32, 2
 
@@ -75,30 +78,39 @@ def label_of(number: int) -> int:
     return number % CLASSES
 
 
-def job(place: Path, images: dict[str, str], asked: argparse.Namespace) -> dict[str, Any]:
-    """The cell: everything of a trial but adaptation, settings, seed and features."""
+def job(place: Path, images: FileRef, asked: argparse.Namespace) -> CellJob:
+    """The cell, without features."""
     from study.pretraining.encoder_weights import draw_weights
 
     encoder = place / "encoder.safetensors"
     draw_weights(BACKBONE, 0, encoder)
     train, val = list(range(asked.train)), list(range(asked.train, asked.train + asked.val))
-    return {
-        "backbone": BACKBONE,
-        "image_size": SIZE,
-        "window": [-1000.0, 1000.0],
-        "images": images,
-        "classes": CLASSES,
-        "train": train,
-        "train_labels": [label_of(row) for row in train],
-        "val": val,
-        "val_labels": [label_of(row) for row in val],
-        "encoder": {"uri": str(encoder), "digest": "00"},
-        "epochs": asked.epochs,
-        "objective": "log_loss",
-        "threads": 1,
-        "gpus": 0,
-        "test": None,
-    }
+    return CellJob(
+        adaptation="full",
+        backbone=BACKBONE,
+        image_size=SIZE,
+        window=(-1000.0, 1000.0),
+        images=images,
+        classes=CLASSES,
+        label_kind="single",
+        positive=None,
+        train=train,
+        train_labels=[label_of(row) for row in train],
+        train_patients=None,
+        val=val,
+        val_labels=[label_of(row) for row in val],
+        val_patients=None,
+        folds=None,
+        encoder=FileRef(str(encoder), "00"),
+        features=None,
+        epochs=asked.epochs,
+        updates=None,
+        objective="log_loss",
+        sensitivity_at=0.9,
+        patient_score="mean",
+        threads=1,
+        gpus=0,
+    )
 
 
 def processor_time() -> float:
@@ -120,12 +132,12 @@ def main(asked: argparse.Namespace) -> None:
         for number, grey in enumerate(np.rint(slices.shown(hu) * 255).astype(np.uint8)):
             Image.fromarray(grey).save(place / "png" / f"{number:04d}.png")
         stored = slices.store(hu, place / "slices.arrow")
-        cell = job(place, {"uri": stored.uri, "digest": stored.digest}, asked)
-        cell["features"] = linear_probe.write_features(cell, place / "features.npy")
+        cell = job(place, stored, asked)
+        cell = replace(cell, features=linear_probe.write_features(cell.run({}, 0), place / "features.npy"))
         seeds = iter(range(10**6))
 
         def ours(adaptation: str, settings: dict[str, Any]) -> None:
-            list(adaptations.get(adaptation).run(cell | {"settings": settings, "seed": next(seeds)}))
+            list(adaptations.get(adaptation).run(replace(cell, adaptation=adaptation).run(settings, next(seeds))))
 
         def theirs(released: int) -> None:
             told = [folder + "/png", asked.train, asked.epochs, released, next(seeds)]
@@ -136,7 +148,9 @@ def main(asked: argparse.Namespace) -> None:
             "frozen, then released": ("full", {"release_epoch": half, "batch": BATCH, "augmentation": 1.0}, half),
             "linear probe": ("linear", {}, asked.epochs),
         }
-        write = {"features of an encoder, once": lambda: linear_probe.write_features(cell, place / "again.npy")}
+        write = {
+            "features of an encoder, once": lambda: linear_probe.write_features(cell.run({}, 0), place / "again.npy")
+        }
         (once,) = compare(write, rounds=asked.rounds, unit="search", clock=processor_time).values()
         for what, (adaptation, settings, released) in ways.items():
             print(f"{what}: {asked.train} + {asked.val} images, {asked.epochs} epochs", flush=True)

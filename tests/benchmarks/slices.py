@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from study.data.phantom.anatomy import Anatomy
-from study.data.slice_store import StoreRef, StoreWriter
+from study.data.slice_store import FileRef, StoreWriter
 
 WINDOW = (-1000.0, 1000.0)
 """Hounsfield units that are shown as black and white."""
@@ -23,7 +23,7 @@ def shown(hu: np.ndarray) -> np.ndarray:
     return np.clip((hu.astype(np.float32) - low) / (high - low), 0, 1)
 
 
-def store(hu: np.ndarray, path: Path) -> StoreRef:
+def store(hu: np.ndarray, path: Path) -> FileRef:
     """The slices as an ingested store."""
     with StoreWriter(path, unit="hu") as writer:
         for number, pixels in enumerate(hu):

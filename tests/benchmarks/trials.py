@@ -26,6 +26,7 @@ from study.execution.limits import Limits
 from study.search import Pruning, Search, SearchCell, search
 from study.search.tune_environment import quiet_tune
 from tests.benchmarks.side_by_side import compare
+from trainables.contracts import EpochRecord, RunResult, TrialJob
 
 SPACE = {"lr": {"low": 1e-4, "high": 1e-1, "log": True}}
 EPOCHS, ROUNDS, IN_A_CELL = 3, 5, 20
@@ -34,13 +35,13 @@ EPOCHS, ROUNDS, IN_A_CELL = 3, 5, 20
 def make_job() -> Any:
     """A trial that computes nothing; a closure, so that workers need no file of the tests."""
 
-    def run_job(job: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def run_job(job: TrialJob) -> Iterator[EpochRecord]:
         import torch  # noqa: F401
 
         for epoch in range(1, 4):
-            result = {} if epoch == 3 else None
-            score = job["settings"]["lr"] * epoch
-            yield {"epoch": epoch, "step": epoch, "images": epoch, "score": score, "curves": [], "result": result}
+            result = RunResult(3, 3, 0.1, 0.1, "cpu", 1) if epoch == 3 else None
+            score = job.settings["lr"] * epoch
+            yield EpochRecord(epoch, epoch, epoch, score, [], result)
 
     return run_job
 

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import ray
 from ray.cluster_utils import Cluster
@@ -24,12 +25,14 @@ from tests.study.search.quick_search import run_job as quick
 DEATHS = 3
 
 
-def slow(job: dict, marks: str):
-    """The quick job; each time it has begun, it says so and leaves time to lose its node."""
-    for record in quick(job):
-        if record["epoch"] == 2:
-            (Path(marks) / f"{job['seed']}-{time.time_ns()}").touch()
-            time.sleep(6 if len(list(Path(marks).glob(f"{job['seed']}-*"))) <= DEATHS else 0)
+def slow(job, marks: str):
+    """The quick job; each time it has begun, it says so and waits until it loses its node, three times."""
+    told = job if isinstance(job, dict) else vars(job)
+    for record in quick(told):
+        if record.epoch == 2:
+            (Path(marks) / f"{told['seed']}-{time.time_ns()}").touch()
+            while len(list(Path(marks).glob(f"{told['seed']}-*"))) <= DEATHS:
+                time.sleep(0.1)
         yield record
 
 
@@ -46,11 +49,9 @@ def drive(marks: str, address: str) -> None:
     finals: list = []
     with tempfile.TemporaryDirectory() as folder:
         quick_search([("one", 1, {})], commit=trials.append, run_job=job, slots=1, folder=folder)
-    settings = {"settings": {"lr": 0.1, "mode": "a"}, "seed": 7}
-    run_finals(
-        [FinalJob("final", settings)], commit=finals.append, run_job=job, limits=Limits(), cpus=1, gpus=0, slots=1
-    )
-    for seed, run in ((trials[0].seed, trials[0]), (settings["seed"], finals[0])):
+    final = SimpleNamespace(settings={"lr": 0.1, "mode": "a"}, seed=7)
+    run_finals([FinalJob("final", final)], commit=finals.append, run_job=job, limits=Limits(), cpus=1, gpus=0, slots=1)
+    for seed, run in ((trials[0].seed, trials[0]), (final.seed, finals[0])):
         print(json.dumps({"seed": seed, "status": run.status, "epochs": run.epochs, "error": run.error}), flush=True)
 
 

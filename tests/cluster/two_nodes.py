@@ -17,6 +17,7 @@ from ray.train.torch import TorchTrainer
 from cluster.session import WORKER_SETUP
 from study.data.slice_store import StoreWriter
 from trainables import methods
+from trainables.contracts import PretrainConfig
 from trainables.pretraining.loop import loop
 
 
@@ -40,21 +41,30 @@ def write_slices(folder: Path) -> dict:
 
 def main(method: str, storage: str) -> None:
     settings = {"spark": {"decoder_width": 32}, "moco_v2": {"queue": 32, "bn_splits": 2}}[method]
-    config = {
-        "method": method,
-        "settings": methods.validate_settings(method, settings),
-        "backbone": "resnet18",
-        "image_size": 64,
-        "window": [0.0, 1.0],
-        "sources": [write_slices(Path(storage))],
-        "seed": 0,
-        "batch": 8,
-        "images": 24,
-        "threads": 1,
-        "gpus": 0,
-        "checkpoint_every": 100,
-        "log_every": 1,
-    }
+    config = PretrainConfig(
+        method=method,
+        settings=methods.validate_settings(method, settings),
+        backbone="resnet18",
+        image_size=64,
+        window=(0.0, 1.0),
+        sources=[write_slices(Path(storage))],
+        seed=0,
+        batch=8,
+        accumulate=1,
+        images=24,
+        device_seconds=None,
+        threads=1,
+        gpus=0,
+        checkpoint_every=100,
+        log_every=1,
+        start=None,
+        resume=None,
+        precision="auto",
+        compile=False,
+        sync_batch_norm=True,
+        probes=0,
+        probe_tasks=[],
+    )
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     try:
         cluster.add_node(num_cpus=1)
@@ -66,7 +76,7 @@ def main(method: str, storage: str) -> None:
         )
         result = TorchTrainer(
             pretrain_and_say_where,
-            train_loop_config=config,
+            train_loop_config={"config": config},
             scaling_config=ScalingConfig(num_workers=2, placement_strategy="STRICT_SPREAD"),
             run_config=RunConfig(storage_path=storage, name=method),
         ).fit()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.kills.gate import Gate, epoch_of
 from tests.study.trivial_job import run_job as trivial
+from trainables.contracts import EpochRecord, TrialJob
 
 
 def note(diary: str | Path, line: str) -> None:
@@ -17,11 +18,11 @@ def note(diary: str | Path, line: str) -> None:
         os.close(handle)
 
 
-def run_job(job: dict, *, diary: str, life: str, gate: str | None) -> Iterator[dict]:
+def run_job(job: TrialJob, *, diary: str, life: str, gate: str | None) -> Iterator[EpochRecord]:
     """The trivial run, which waits at a gate where there is one."""
-    phase = "final" if job["tests"] else "trial"
-    note(diary, f"began {life} {os.getpid()} {job['seed']} {phase}")
+    phase = "final" if job.tests else "trial"
+    note(diary, f"began {life} {os.getpid()} {job.seed} {phase}")
     for number, record in enumerate(trivial(job)):
-        if gate and number == epoch_of(job["seed"]):
+        if gate and number == epoch_of(job.seed):
             Gate(gate).wait(phase)
         yield record

@@ -1,6 +1,5 @@
 """No trial can read a test label, and what final runs are scored on is what the ledger says."""
 
-import json
 from contextlib import contextmanager
 
 import numpy as np
@@ -15,10 +14,11 @@ from study.config.load import read_study
 from study.data.ingest import ingest
 from study.data.pseudonyms import PseudonymKey
 from study.execution.cell_context import CellContext
-from study.execution.trial_jobs import final_job
+from study.execution.trial_jobs import test_sets
 from study.ledger import frame
 from study.planning.plan import make_plan
 from study.run import run_study
+from trainables.contracts import EpochRecord, FileRef, RunResult
 
 TIMES = ["seconds", "device_seconds", "started_at", "ended_at"]
 ROLES = ["train"] * 6 + ["val"] * 3 + ["test"] * 3
@@ -65,22 +65,15 @@ def make_run_job():
     def run_job(job):
         import polars as pl
 
-        given = [*job["train_labels"], *job["val_labels"]]
+        given = [*job.train_labels, *job.val_labels]
         score = sum(label * (place + 1) for place, label in enumerate(given)) % 97 / 97
-        result = {"epochs": 1, "images": 1, "seconds": 0.1, "device_seconds": 0.1, "device": "cpu", "threads": 1}
-        result |= {"scores": [], "predictions": []}
-        for test_set, test in (job["tests"] or {}).items():
-            labels = dict(pl.read_parquet(test["labels_uri"]).select("row", "label").rows())
-            result["scores"] += [[test_set, "image", "auc", sum(labels[row] for row in test["rows"]) / 100]]
-            result["predictions"] += [["test", test_set, row, [labels[row]], [0.5, 0.5]] for row in test["rows"]]
-        yield {
-            "epoch": 1,
-            "step": 1,
-            "images": 1,
-            "score": score,
-            "curves": [["val", "auc", score]],
-            "result": result,
-        }
+        scores, predictions = [], []
+        for name, test in job.tests.items():
+            labels = dict(pl.read_parquet(test.labels_uri).select("row", "label").rows())
+            scores += [[name, "image", "auc", sum(labels[row] for row in test.rows) / 100]]
+            predictions += [["test", name, row, [labels[row]], [0.5, 0.5]] for row in test.rows]
+        result = RunResult(1, 1, 0.1, 0.1, "cpu", 1, scores, predictions)
+        yield EpochRecord(1, 1, 1, score, [["val", "auc", score]], result)
 
     return run_job
 
@@ -157,15 +150,15 @@ def test_no_trial_of_an_outer_fold_holds_a_label_or_a_path_of_that_folds_test_se
     )
     ingested = ingest(study, store=tmp_path, key=PseudonymKey(b"k" * 16), say=lambda line: None)
     plan = make_plan(study, ingested.tasks)
-    encoders = {encoder.name: {"uri": "", "digest": encoder.name} for encoder in plan.encoders}
+    encoders = {encoder.name: FileRef("", encoder.name) for encoder in plan.encoders}
     grid = CellContext(study, plan, ingested, encoders, {}, None, 1, None, None, print)
     tested = []
     for cell in plan.cells:
         task, job = grid.task(cell), grid.job(cell)
         hidden = set(task.samples.filter(role="test")["row"])
-        assert not hidden & {*job["train"], *job["val"]}
-        assert "test_labels" not in json.dumps(job) and job["tests"] is None
-        (test,) = final_job(job, task, {}, 0)["tests"].values()
-        assert set(test["rows"]) == hidden == set(pl.read_parquet(test["labels_uri"])["row"])
+        assert not hidden & {*job.train, *job.val}
+        assert "test_labels" not in str(job) and job.run({}, 0).tests == {}
+        (test,) = job.run({}, 0, test_sets(task)).tests.values()
+        assert set(test.rows) == hidden == set(pl.read_parquet(test.labels_uri)["row"])
         tested += [hidden] if cell.factors.get("validation") is None else []
     assert sorted(row for rows in tested for row in rows) == ingested.tasks["finding"].samples["row"].to_list()

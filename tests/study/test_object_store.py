@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -13,7 +14,7 @@ import yaml
 
 from study.cli import main
 from study.data import node_cache, remote_store
-from study.data.slice_store import SliceStore
+from study.data.slice_store import FileRef, SliceStore
 from study.ledger import frame
 from study.ledger.lease import LEASE
 from study.storage import Storage
@@ -116,10 +117,10 @@ def test_bytes_that_a_worker_leaves_under_a_url_are_read_there_and_checked(bucke
 
     monkeypatch.setenv("LABELCURVE_CACHE", str(tmp_path / "cache"))
     node_cache.put(f"{bucket}/study/features/one.npy", b"features")
-    ref = {"uri": f"{bucket}/study/features/one.npy", "digest": hashlib.sha256(b"features").hexdigest()}
+    ref = FileRef(f"{bucket}/study/features/one.npy", hashlib.sha256(b"features").hexdigest())
     assert node_cache.local(ref).read_bytes() == b"features"
     with pytest.raises(ValueError, match="has changed"):
-        node_cache.local(ref | {"digest": "0" * 64})
+        node_cache.local(replace(ref, digest="0" * 64))
 
 
 def test_a_local_store_is_its_own_local_side(tmp_path):

@@ -8,6 +8,8 @@ from difflib import get_close_matches
 from sys import float_info
 from typing import Any
 
+from trainables.contracts import EpochRecord, TrialJob
+
 FLOAT_MAX = float_info.max
 
 
@@ -79,7 +81,7 @@ class Adaptation:
         can then be computed once for all of them."""
         return self.on_features or "release_epoch" in space or settings.get("release_epoch", 0) > 0
 
-    def run(self, job: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    def run(self, job: TrialJob) -> Iterator[EpochRecord]:
         """Import the module (and with it torch) and start the job there: a generator of records, one an epoch."""
         return importlib.import_module(self.module).run(job)
 

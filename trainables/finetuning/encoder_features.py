@@ -2,8 +2,7 @@
 it was."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 
 from study.data import node_cache
 from trainables import backbones, device
+from trainables.contracts import FeaturesJob, FileRef, TrialJob
 
 EMBED_BATCH = 128
 """Images a forward pass without gradients."""
@@ -38,15 +38,13 @@ class StoredImages:
             yield self[start : start + size]
 
 
-def images(
-    ref: Mapping[str, str], rows: Sequence[int] | None, *, size: int, window: tuple[float, float]
-) -> StoredImages:
+def images(ref: FileRef, rows: Sequence[int] | None, *, size: int, window: tuple[float, float]) -> StoredImages:
     """The store's rows, all of them for None."""
     low, high = window
     return StoredImages(node_cache.resized(ref, size=size, window=(low, high)), rows)
 
 
-def encoder(backbone: str, ref: Mapping[str, str] | None, *, seed: int) -> nn.Module:
+def encoder(backbone: str, ref: FileRef | None, *, seed: int) -> nn.Module:
     """The backbone with the weights of `ref`, or (None) a random one of `seed`. The process's random state is left
     alone."""
     with torch.random.fork_rng(devices=[]):
@@ -77,6 +75,6 @@ def state_hash(module: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def job_images(job: Mapping[str, Any], ref: Mapping[str, str], rows: Sequence[int] | None) -> StoredImages:
+def job_images(job: TrialJob | FeaturesJob, ref: FileRef, rows: Sequence[int] | None) -> StoredImages:
     """Rows of a store at the size and in the window of the job."""
-    return images(ref, rows, size=job["image_size"], window=job["window"])
+    return images(ref, rows, size=job.image_size, window=job.window)

@@ -1,6 +1,7 @@
 """Fine-tuning of an encoder on a labelled subset, all of it or its batch norm alone: one trial of a search, or one
 final run."""
 
+import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables import adaptations, device
+from trainables.contracts import EpochRecord, TestSet, TrialJob
 from trainables.finetuning import cross_validation, encoder_features, run_result
 from trainables.finetuning.classifier import (
     Classifier,
@@ -33,27 +35,27 @@ WITHOUT = {"layer_decay": 1.0, "release_epoch": 0}
 """Settings of an adaptation that has no such hyperparameters."""
 
 
-def run(job: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Train on `job["train"]` and yield a record an epoch; the weights of the last epoch are the ones judged.
+def run(job: TrialJob) -> Iterator[EpochRecord]:
+    """Train on `job.train` and yield a record an epoch; the weights of the last epoch are the ones judged.
 
-    With `length` {"updates": n} a record ends each of `epochs` equal spans of n optimizer updates in all, and the
+    With `updates` a record ends each of `epochs` equal spans of n optimizer updates in all, and the
     settings that count epochs count spans. With `folds` a model a fold advances side by side, each judged on its own
     fold; a final run trains one more on all of the subset, and tests that one.
 
-    The encoder sees pixels in [0, 1], as in pre-training. All randomness comes from `job["seed"]` through generators
+    The encoder sees pixels in [0, 1], as in pre-training. All randomness comes from `job.seed` through generators
     of its own, so the process can go on to another job. A record's `step` counts one model's updates, `images` those
     that all models trained on. Raises ValueError for settings or rows that make no sense, FloatingPointError when the
     loss is no longer finite.
     """
-    adaptation = adaptations.get(job.get("adaptation", "full"))
-    settings = WITHOUT | adaptation.resolve(job["settings"])
+    adaptation = adaptations.get(job.adaptation)
+    settings = WITHOUT | adaptation.resolve(job.settings)
     run_result.check(job)
     parts = cross_validation.parts(job)
-    with device.threads(job["threads"]), device.memory_share(job["gpus"]):
+    with device.threads(job.threads), device.memory_share(job.gpus):
         spent = run_result.Spent()
         with spent.time(computing=False):
             judged = [FineTuning(part, settings) for part in parts]
-            whole = cross_validation.whole(job) if test_sets.of(job) else None
+            whole = cross_validation.whole(job) if job.tests else None
             models = judged if whole is None else [*judged, FineTuning(whole, settings)]
         ends = len(models[-1].spans)
         for epoch in range(1, ends + 1):
@@ -70,9 +72,11 @@ def run(job: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
                     "epochs": epoch,
                     "images": images,
                     "device": device.name(models[-1].device),
-                    "threads": job["threads"],
+                    "threads": job.threads,
                 }
-                record["result"] = run_result.outcome(job, parts, p_vals, models[-1].predict, spent, **facts)
+                record = dataclasses.replace(
+                    record, result=run_result.outcome(job, parts, p_vals, models[-1].predict, spent, **facts)
+                )
             yield record
 
 
@@ -83,19 +87,19 @@ class FineTuning:
     that are computed once, of images without augmentation.
     """
 
-    def __init__(self, job: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
-        self.job, self.settings, self.device, self.step, self.seen = job, settings, device.choose(job["gpus"]), 0, 0
-        self.generator = torch.Generator().manual_seed(job["seed"])
-        labels = torch.as_tensor(test_sets.labels_of(job, job["train_labels"]))
-        encoder = encoder_features.encoder(job["backbone"], job["encoder"], seed=job["seed"])
-        model = Classifier(encoder, labels, job["classes"], dropout=settings["dropout"], generator=self.generator)
+    def __init__(self, job: TrialJob, settings: Mapping[str, Any]) -> None:
+        self.job, self.settings, self.device, self.step, self.seen = job, settings, device.choose(job.gpus), 0, 0
+        self.generator = torch.Generator().manual_seed(job.seed)
+        labels = torch.as_tensor(test_sets.labels_of(job, job.train_labels))
+        encoder = encoder_features.encoder(job.backbone, job.encoder, seed=job.seed)
+        model = Classifier(encoder, labels, job.classes, dropout=settings["dropout"], generator=self.generator)
         self.model = device.place(model, self.device)
         self.released = _released(self.model.encoder, job)
         rates = {name: settings[name] for name in ("lr", "head_lr", "layer_decay", "weight_decay")}
         self.optimizer = torch.optim.AdamW(parameter_groups(self.model, **rates), fused=True)
-        self.train = encoder_features.job_images(job, job["images"], job["train"])
-        self.val = encoder_features.job_images(job, job["images"], job["val"])
-        self.labels = labels.float().to(self.device) if test_sets.multi(job) else labels.to(self.device)
+        self.train = encoder_features.job_images(job, job.images, job.train)
+        self.val = encoder_features.job_images(job, job.images, job.val)
+        self.labels = labels.float().to(self.device) if job.multi else labels.to(self.device)
         self.settling = torch.randperm(len(self.train), generator=self.generator)[:SETTLING_IMAGES]
         self.spans = _spans(job, batches_per_epoch(len(self.train), settings["batch"]))
         self.frozen_spans = min(settings["release_epoch"], len(self.spans))
@@ -142,21 +146,19 @@ class FineTuning:
             return self._predict(self.val)
         self.model.eval()
         with torch.inference_mode():
-            return probabilities(self.model.logits(self.val_features), multi=test_sets.multi(self.job))
+            return probabilities(self.model.logits(self.val_features), multi=self.job.multi)
 
-    def predict(self, test: Mapping[str, Any]) -> np.ndarray:
+    def predict(self, test: TestSet) -> np.ndarray:
         """Probabilities (N, classes) of the rows of a test set, which may have a store of its own."""
-        return self._predict(
-            encoder_features.job_images(self.job, test.get("images", self.job["images"]), test["rows"])
-        )
+        return self._predict(encoder_features.job_images(self.job, test.images, test.rows))
 
     def _predict(self, images: encoder_features.StoredImages) -> np.ndarray:
-        return probabilities(encoder_features.embed(self.model, images, self.device), multi=test_sets.multi(self.job))
+        return probabilities(encoder_features.embed(self.model, images, self.device), multi=self.job.multi)
 
     def _features(self, split: str) -> Tensor:
-        if self.job.get("features") is not None:
-            return torch.from_numpy(read_features(self.job["features"])[self.job[split]]).to(self.device)
-        images = {"train": self.train, "val": self.val}[split]
+        rows, images = {"train": (self.job.train, self.train), "val": (self.job.val, self.val)}[split]
+        if self.job.features is not None:
+            return torch.from_numpy(read_features(self.job.features)[rows]).to(self.device)
         return encoder_features.embed(self.model.encoder, images, self.device).to(self.device)
 
     def _batches(self) -> Iterator[Tensor]:
@@ -187,25 +189,25 @@ class FineTuning:
         return float(np.average(values, weights=sizes))
 
 
-def _spans(job: Mapping[str, Any], a_pass: int) -> Sequence[int]:
+def _spans(job: TrialJob, a_pass: int) -> Sequence[int]:
     """Updates before each judgement: a pass over the images before each of `epochs`, or all asked updates in as many
     parts that differ by one at most."""
-    updates = (job.get("length") or {}).get("updates")
+    updates = job.updates
     if updates is None:
-        return [a_pass] * job["epochs"]
-    parts = min(job["epochs"], updates)
+        return [a_pass] * job.epochs
+    parts = min(job.epochs, updates)
     return [updates * (part + 1) // parts - updates * part // parts for part in range(parts)]
 
 
-def _released(encoder: nn.Module, job: Mapping[str, Any]) -> list[nn.Parameter]:
+def _released(encoder: nn.Module, job: TrialJob) -> list[nn.Parameter]:
     """What of the encoder is trained once it is released; the rest needs no gradient. Raises ValueError where that is
     nothing."""
-    if job.get("adaptation") != "batch_norm":
+    if job.adaptation != "batch_norm":
         return list(encoder.parameters())
     encoder.requires_grad_(False)
     released = [each for norm in batch_norms(encoder) for each in norm.parameters()]
     if not released:
-        raise ValueError(f"adaptation batch_norm: {job['backbone']} has no batch norm to train")
+        raise ValueError(f"adaptation batch_norm: {job.backbone} has no batch norm to train")
     for each in released:
         each.requires_grad_(True)
     return released

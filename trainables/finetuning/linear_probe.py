@@ -1,13 +1,13 @@
 """The linear probe: a logistic regression on the features of an encoder that stays as it is."""
 
+import dataclasses
 import hashlib
 import io
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from torch.nn import functional
 from study import versions
 from study.data import node_cache
 from trainables import adaptations, device
+from trainables.contracts import EpochRecord, FeaturesJob, FileRef, TestSet, TrialJob
 from trainables.finetuning import cross_validation, encoder_features, run_result
 from trainables.finetuning.classifier import loss_of, probabilities
 from trainables.scoring import test_sets
@@ -27,45 +28,43 @@ from trainables.scoring import test_sets
 ITERATIONS = 1000
 
 
-def run(job: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Fit the probe on `job["train"]` and yield one record; `step` counts the optimiser's iterations.
+def run(job: TrialJob) -> Iterator[EpochRecord]:
+    """Fit the probe on `job.train` and yield one record; `step` counts the optimiser's iterations.
 
     With `folds` there is a probe a fold, each judged on its own fold, and a final run tests one more, fitted on all of
     the subset; `step` is then the largest of their iterations, `images` the sum of those that each was fitted on.
 
-    Features come from `job["features"]`, or (None) are computed here; those of a test set with images of its own are
+    Features come from `job.features`, or (None) are computed here; those of a test set with images of its own are
     computed once a node. Nothing is random, so the seed matters only where the encoder itself is made from it. Raises
     ValueError for settings, rows or features that make no sense.
     """
-    settings = adaptations.get("linear").resolve(job["settings"])
+    settings = adaptations.get("linear").resolve(job.settings)
     run_result.check(job)
     parts = cross_validation.parts(job)
-    with device.threads(job["threads"]), device.memory_share(job["gpus"]):
+    with device.threads(job.threads), device.memory_share(job.gpus):
         spent = run_result.Spent()
         with spent.time(computing=False):
-            given = _job_features(job) if job["features"] is None else read_features(job["features"])
+            given = features(job) if job.features is None else read_features(job.features)
 
-        def fitted(part: Mapping[str, Any]) -> Probe:
-            labels = test_sets.labels_of(part, part["train_labels"])
-            return Probe(given[part["train"]], labels, job["classes"], **settings)
+        def fitted(part: TrialJob) -> Probe:
+            labels = test_sets.labels_of(part, part.train_labels)
+            return Probe(given[part.train], labels, job.classes, **settings)
 
         with spent.time(computing=True):
             judged = [fitted(part) for part in parts]
-            p_vals = [probe.predict(given[part["val"]]) for probe, part in zip(judged, parts, strict=True)]
-            whole = cross_validation.whole(job) if test_sets.of(job) else None
+            p_vals = [probe.predict(given[part.val]) for probe, part in zip(judged, parts, strict=True)]
+            whole = cross_validation.whole(job) if job.tests else None
             probes = judged if whole is None else [*judged, fitted(whole)]
 
-        def predict(test: Mapping[str, Any]) -> np.ndarray:
-            images = test.get("images", job["images"])
-            theirs = given if images == job["images"] else _features_elsewhere(job, images)
-            return probes[-1].predict(theirs[test["rows"]])
+        def predict(test: TestSet) -> np.ndarray:
+            theirs = given if test.images == job.images else _features_elsewhere(job, test.images)
+            return probes[-1].predict(theirs[test.rows])
 
         step, loss = max(probe.iterations for probe in probes), float(np.mean([probe.loss for probe in probes]))
         images = sum(probe.images for probe in probes)
         record = run_result.epoch(parts, p_vals, epoch=1, step=step, images=images, loss=loss)
-        facts = {"epochs": 1, "images": images, "device": "cpu", "threads": job["threads"]}
-        record["result"] = run_result.outcome(job, parts, p_vals, predict, spent, **facts)
-        yield record
+        facts = {"epochs": 1, "images": images, "device": "cpu", "threads": job.threads}
+        yield dataclasses.replace(record, result=run_result.outcome(job, parts, p_vals, predict, spent, **facts))
 
 
 class Probe:
@@ -121,53 +120,41 @@ class Probe:
         return torch.addmm(self.weights[-1], x, self.weights[:-1])
 
 
-def features(
-    encoder_ref: Mapping[str, str] | None,
-    backbone: str,
-    images_ref: Mapping[str, str],
-    size: int,
-    window: tuple[float, float],
-    threads: int,
-    gpus: float,
-    seed: int,
-) -> np.ndarray:
-    """Features (N, D), float32, of every image of the store under the encoder, or (None) under a random one of `seed`.
+def features(job: TrialJob | FeaturesJob) -> np.ndarray:
+    """Features (N, D), float32, of every image of the job's store under its encoder, or (None) one of its seed.
 
     Raises RuntimeError if the encoder is not bit for bit what it was before.
     """
-    with device.threads(threads):
-        where = device.choose(gpus)
-        encoder = device.place(encoder_features.encoder(backbone, encoder_ref, seed=seed), where)
+    seed = job.seed if job.encoder is None else 0
+    with device.threads(job.threads):
+        where = device.choose(job.gpus)
+        encoder = device.place(encoder_features.encoder(job.backbone, job.encoder, seed=seed), where)
         before = encoder_features.state_hash(encoder)
-        found = encoder_features.embed(
-            encoder, encoder_features.images(images_ref, None, size=size, window=window), where
-        ).numpy()
+        found = encoder_features.embed(encoder, encoder_features.job_images(job, job.images, None), where).numpy()
         if encoder_features.state_hash(encoder) != before:
-            raise RuntimeError(f"the encoder ({backbone}) changed while its features were computed: it is not frozen")
+            raise RuntimeError(
+                f"the encoder ({job.backbone}) changed while its features were computed: it is not frozen"
+            )
     return found
 
 
-def write_features(job: Mapping[str, Any], uri: str | os.PathLike[str]) -> dict[str, str]:
+def write_features(job: TrialJob | FeaturesJob, uri: str | os.PathLike[str]) -> FileRef:
     """Compute `features` for a job's encoder and images and leave them at `uri` (a path or URL, .npy) whole or not at
-    all.
-
-    The job's backbone, encoder, images, image_size, window, threads, gpus and (for no encoder) seed are read. Returns
-    {"uri", "digest"}.
-    """
+    all."""
     buffer = io.BytesIO()
-    np.save(buffer, _job_features(job), allow_pickle=False)
+    np.save(buffer, features(job), allow_pickle=False)
     content = buffer.getvalue()
     node_cache.put(os.fspath(uri), content)
-    return {"uri": os.fspath(uri), "digest": hashlib.sha256(content).hexdigest()}
+    return FileRef(os.fspath(uri), hashlib.sha256(content).hexdigest())
 
 
-def read_features(ref: Mapping[str, str]) -> np.ndarray:
+def read_features(ref: FileRef) -> np.ndarray:
     """The features (N, D) written under (uri, digest), as a memory map. Raises ValueError naming the file if its bytes
     are not those."""
     path = Path(node_cache.local(ref))
     about = path.stat()
-    if _digest(path, about.st_mtime_ns, about.st_size) != ref["digest"]:
-        raise ValueError(f"{ref['uri']}: not the features that were written (their digest differs); remove the file")
+    if _digest(path, about.st_mtime_ns, about.st_size) != ref.digest:
+        raise ValueError(f"{ref.uri}: not the features that were written (their digest differs); remove the file")
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
@@ -178,27 +165,14 @@ def _digest(path: Path, changed: int, size: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _features_elsewhere(job: Mapping[str, Any], images: Mapping[str, str]) -> np.ndarray:
+def _features_elsewhere(job: TrialJob, images: FileRef) -> np.ndarray:
     """Features of all images of another store under the job's encoder, kept in the node's cache for all its workers."""
-    encoder = job["encoder"]
-    drawn = job["seed"] if encoder is None else encoder["digest"]
-    what = [job["backbone"], drawn, images["digest"], job["image_size"], list(job["window"])]
+    encoder = job.encoder
+    drawn = job.seed if encoder is None else encoder.digest
+    what = [job.backbone, drawn, images.digest, job.image_size, list(job.window)]
     name = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]
     path = node_cache.folder() / f"features-v{versions.FEATURES}-{name}.npy"
     with FileLock(f"{path}.lock"):
         if not path.exists():
-            write_features({**job, "images": images}, path)
+            write_features(job.but(images=images), path)
     return np.load(path, mmap_mode="r", allow_pickle=False)
-
-
-def _job_features(job: Mapping[str, Any]) -> np.ndarray:
-    return features(
-        job["encoder"],
-        job["backbone"],
-        job["images"],
-        job["image_size"],
-        job["window"],
-        job["threads"],
-        job["gpus"],
-        job["seed"] if job["encoder"] is None else 0,
-    )

@@ -1,6 +1,6 @@
 """The plain records that a trial or a final run hands back: one a judgement, the last with the result."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from study.vocabulary import LOSS
+from trainables.contracts import EpochRecord, RunResult, TestSet, TrialJob
 from trainables.finetuning import cross_validation
 from trainables.scoring import metrics, patients, test_sets
-
-Job = Mapping[str, Any]
 
 
 @dataclass
@@ -30,54 +30,55 @@ class Spent:
         self.device_seconds += taken if computing else 0.0
 
 
-def check(job: Job) -> None:
+def check(job: TrialJob) -> None:
     """Raises ValueError for a job whose parts do not fit each other or that names no known objective."""
-    metrics.get(job["objective"])
-    multi = test_sets.multi(job)
+    metrics.get(job.objective)
+    multi = job.multi
     least = 1 if multi else 2
-    if job["classes"] < least:
-        raise ValueError(f"a task needs {least} classes or more, got {job['classes']}")
-    for split in ("train", "val"):
-        rows, labels = job[split], job[f"{split}_labels"]
+    if job.classes < least:
+        raise ValueError(f"a task needs {least} classes or more, got {job.classes}")
+    for split, rows, labels in (("train", job.train, job.train_labels), ("val", job.val, job.val_labels)):
         if len(rows) != len(labels):
             raise ValueError(f"{split}: {len(rows)} rows, but {len(labels)} labels")
-        if multi and any(len(label) != job["classes"] or not {0, 1}.issuperset(label) for label in labels):
-            raise ValueError(f"{split}: a label is not a list of {job['classes']} times 0 or 1")
-        if not multi and any(not 0 <= label < job["classes"] for label in labels):
-            raise ValueError(f"{split}: a label lies outside 0..{job['classes'] - 1}")
-    if job["epochs"] < 1:
-        raise ValueError(f"training needs 1 epoch or more, got {job['epochs']}")
-    if len(job["train"]) < 2:
-        raise ValueError(f"training needs 2 images or more, got {len(job['train'])}")
-    if job.get("patient_score", "mean") not in patients.RULES:
-        raise ValueError(f"patient_score: {job['patient_score']!r} is none of {', '.join(patients.RULES)}")
+        if multi and any(len(label) != job.classes or not {0, 1}.issuperset(label) for label in labels):
+            raise ValueError(f"{split}: a label is not a list of {job.classes} times 0 or 1")
+        if not multi and any(not 0 <= label < job.classes for label in labels):
+            raise ValueError(f"{split}: a label lies outside 0..{job.classes - 1}")
+    if job.epochs < 1:
+        raise ValueError(f"training needs 1 epoch or more, got {job.epochs}")
+    if len(job.train) < 2:
+        raise ValueError(f"training needs 2 images or more, got {len(job.train)}")
+    if job.patient_score not in patients.RULES:
+        raise ValueError(f"patient_score: {job.patient_score!r} is none of {', '.join(patients.RULES)}")
     cross_validation.check(job)
 
 
 def epoch(
-    parts: Sequence[Job], p_vals: Sequence[np.ndarray], *, epoch: int, step: int, images: int, loss: float
-) -> dict[str, Any]:
+    parts: Sequence[TrialJob], p_vals: Sequence[np.ndarray], *, epoch: int, step: int, images: int, loss: float
+) -> EpochRecord:
     """The record of one judgement. The score is the mean over the parts (folds) in which the objective is defined: None
     where all validation is empty or lacks a class. Curves hold defined values only.
 
     p_vals: each part's (number of its validation rows, classes). images: training images seen so far.
     """
-    name = parts[0]["objective"]
-    pairs = [(test_sets.labels_of(part, part["val_labels"]), p) for part, p in zip(parts, p_vals, strict=True)]
+    name = parts[0].objective
+    pairs = [(test_sets.labels_of(part, part.val_labels), p) for part, p in zip(parts, p_vals, strict=True)]
     judged = {each: _mean([metrics.get(each)(labels, p) for labels, p in pairs]) for each in (name, "log_loss")}
-    curves = [["train", "loss", loss], *(["val", name, value] for name, value in judged.items() if value is not None)]
-    score = metrics.objective(name, judged[name])
-    return {"epoch": epoch, "step": step, "images": images, "score": score, "curves": curves, "result": None}
+    curves: list[list[Any]] = [
+        ["train", LOSS, loss],
+        *(["val", name, value] for name, value in judged.items() if value is not None),
+    ]
+    return EpochRecord(epoch, step, images, metrics.objective(name, judged[name]), curves)
 
 
 def outcome(
-    job: Job,
-    parts: Sequence[Job],
+    job: TrialJob,
+    parts: Sequence[TrialJob],
     p_vals: Sequence[np.ndarray],
-    predict: Callable[[Job], np.ndarray],
+    predict: Callable[[TestSet], np.ndarray],
     spent: Spent,
     **facts: Any,
-) -> dict[str, Any]:
+) -> RunResult:
     """The result in the last record. Only a final run (one with test sets) has scores and predictions, and reads test
     labels; thresholds are chosen on the validation rows of all parts together.
 
@@ -85,24 +86,23 @@ def outcome(
     """
     scores: list[list[Any]] = []
     predictions: list[list[Any]] = []
-    tests = test_sets.of(job)
-    if tests:
+    if job.tests:
         val = test_sets.validation(job, parts, p_vals)
         predictions += test_sets.prediction_rows("val", None, val)
-        for name, test in tests.items():
-            labels = test_sets.read_labels(test, multi=test_sets.multi(job))
+        for name, test in job.tests.items():
+            labels = test_sets.read_labels(test, multi=job.multi)
             with spent.time(computing=True):
                 p = predict(test)
-            judged = test_sets.judged(job, test["rows"], labels, p, test.get("patients"))
+            judged = test_sets.judged(job, test.rows, labels, p, test.patients)
             scores += test_sets.score_rows(job, name, judged, val)
             predictions += test_sets.prediction_rows("test", name, judged)
-    return {
+    return RunResult(
         **facts,
-        "seconds": spent.seconds,
-        "device_seconds": spent.device_seconds,
-        "scores": scores,
-        "predictions": predictions,
-    }
+        seconds=spent.seconds,
+        device_seconds=spent.device_seconds,
+        scores=scores,
+        predictions=predictions,
+    )
 
 
 def _mean(values: list[float | None]) -> float | None:

@@ -11,6 +11,7 @@ import ray.train
 import ray.train.torch
 import torch
 
+from trainables.contracts import PretrainConfig
 from trainables.optimization import distributed
 from trainables.pretraining.run import STATE, Run
 
@@ -21,19 +22,15 @@ WARM, TIMED = 2, 6
 """Steps that are run and thrown away to learn how many fit into a budget of device seconds."""
 
 
-def loop(config: dict[str, Any]) -> None:
+def loop(told: dict[str, Any]) -> None:
     """The `train_loop_per_worker` of a TorchTrainer, with any number of workers, 0 included.
 
-    config: "method", "settings" (resolved), "backbone", "image_size", "window" [low, high], "sources" [{"uri",
-    "digest", "rows": None for all}], "seed", "batch" (source images a step over all ranks), the budget as "images"
-    (source images) or "device_seconds", "threads" and "gpus" of a worker, "checkpoint_every" and "log_every" (steps).
-    Optional: "start" ({"uri", "digest"} of weights to go on from), "resume" (the folder of an earlier checkpoint, where
-    Ray knows of none), "accumulate" (parts that a rank's batch is computed in), "precision" ("auto" or "float32"),
-    "compile", "sync_batch_norm" (over workers; true), "probes" (times) with "probe_tasks" (see `trainables.watching`).
+    told: ``{"config": PretrainConfig}``, since Ray Train hands on dicts alone.
 
     The last report's checkpoint holds encoder.safetensors under timm's names and history.json, a list of rows: see
     `Run.log`.
     """
+    config: PretrainConfig = told["config"]
     context, start = ray.train.get_context(), ray.train.get_checkpoint()
     reported: list[Path] = []
 
@@ -45,7 +42,7 @@ def loop(config: dict[str, Any]) -> None:
                 shutil.rmtree(earlier, ignore_errors=True)
             reported[:] = [folder]
 
-    with start.as_directory() if start else nullcontext(config.get("resume")) as folder:
+    with start.as_directory() if start else nullcontext(config.resume) as folder:
         state = torch.load(Path(folder) / STATE, map_location="cpu", weights_only=True) if folder else None
     train(
         config,
@@ -53,12 +50,12 @@ def loop(config: dict[str, Any]) -> None:
         report,
         rank=context.get_world_rank(),
         world=context.get_world_size(),
-        device=ray.train.torch.get_device() if config["gpus"] else torch.device("cpu"),
+        device=ray.train.torch.get_device() if config.gpus else torch.device("cpu"),
     )
 
 
 def train(
-    config: Mapping[str, Any],
+    config: PretrainConfig,
     state: Mapping[str, Any] | None,
     report: Report,
     *,
@@ -70,18 +67,18 @@ def train(
 
     Raises ValueError for settings that cannot work, RuntimeError once the loss is not finite.
     """
-    torch.set_num_threads(config["threads"])
+    torch.set_num_threads(config.threads)
     place: dict[str, Any] = {"rank": rank, "world": world, "device": device or torch.device("cpu")}
     run = Run(config, steps=state["steps"] if state else _steps(config, place), **place)
     if state:
         run.restore(state)
     else:
         run.begin()
-    if not state and "device_seconds" in config or run.step >= run.steps:
+    if not state and config.device_seconds is not None or run.step >= run.steps:
         report(*run.checkpoint())  # the number of steps, once measured, is part of what a resumed run needs
     while run.step < run.steps:
         run.advance()
-        log, keep = run.due(config["log_every"]), run.due(config["checkpoint_every"])
+        log, keep = run.due(config.log_every), run.due(config.checkpoint_every)
         if log:
             run.log()
         if keep:
@@ -90,10 +87,10 @@ def train(
             report(run.history[-1], None)
 
 
-def _steps(config: Mapping[str, Any], place: Mapping[str, Any]) -> int:
+def _steps(config: PretrainConfig, place: Mapping[str, Any]) -> int:
     """The budget in steps. Device seconds are turned into steps beforehand, so that schedules know their end."""
-    if "device_seconds" not in config:
-        return math.ceil(config["images"] / config["batch"])
+    if config.device_seconds is None:
+        return math.ceil((config.images or 0) / config.batch)
     trial = Run(config, steps=WARM + TIMED, **place)
     for _ in range(WARM):
         trial.advance()
@@ -101,4 +98,4 @@ def _steps(config: Mapping[str, Any], place: Mapping[str, Any]) -> int:
     for _ in range(TIMED):
         trial.advance()
     each = torch.tensor((trial.elapsed() - before) / TIMED, device=place["device"])
-    return max(1, int(config["device_seconds"] / (float(distributed.mean(each)) * place["world"])))
+    return max(1, int(config.device_seconds / (float(distributed.mean(each)) * place["world"])))

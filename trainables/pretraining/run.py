@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from study.data import node_cache
 from trainables import backbones, device, methods
+from trainables.contracts import PretrainConfig
 from trainables.methods.base import Method
 from trainables.optimization import distributed, optimizers
 from trainables.optimization.schedules import Moment
@@ -33,18 +34,18 @@ PICTURED = 6
 
 
 class Run:
-    """One rank's part in the run; `config` as `trainables.pretrain.loop` describes it."""
+    """One rank's part in the run; of a run that `config` describes."""
 
-    def __init__(self, config: Mapping[str, Any], *, steps: int, rank: int, world: int, device: torch.device) -> None:
-        self.parts = config.get("accumulate", 1)
-        if config["batch"] % (world * self.parts):
+    def __init__(self, config: PretrainConfig, *, steps: int, rank: int, world: int, device: torch.device) -> None:
+        self.parts = config.accumulate
+        if config.batch % (world * self.parts):
             raise ValueError(
-                f"pretraining: a batch of {config['batch']} cannot be divided over {world} workers"
+                f"pretraining: a batch of {config.batch} cannot be divided over {world} workers"
                 + (f" in {self.parts} parts each" if self.parts > 1 else "")
             )
         self.config, self.steps, self.rank, self.world, self.device = config, steps, rank, world, device
-        self.share = config["batch"] // world
-        self.images = CorpusImages(config["sources"], image_size=config["image_size"], window=config["window"])
+        self.share = config.batch // world
+        self.images = CorpusImages(config.sources, image_size=config.image_size, window=config.window)
         self.method: Method = self._method()
         self.model = _distribute(self.method, device) if world > 1 else self.method
         self.optimizer = self.method.optimizer()
@@ -59,32 +60,32 @@ class Run:
 
     def _method(self) -> Any:
         """The backbone is drawn first, so one seed means one random backbone whatever the method."""
-        config, name = self.config, self.config["method"]
+        config, name = self.config, self.config.method
         kind = methods.get(name)
-        settings = methods.settings_class(name).model_validate(config["settings"])
-        torch.manual_seed(config["seed"])
-        backbone = backbones.build(config["backbone"])
-        if config.get("start"):
-            backbones.load(backbone, node_cache.local(config["start"]))
-        sync = config.get("sync_batch_norm", True) and self.world > 1 and not kind.splits_norms
+        settings = methods.settings_class(name).model_validate(config.settings)
+        torch.manual_seed(config.seed)
+        backbone = backbones.build(config.backbone)
+        if config.start:
+            backbones.load(backbone, node_cache.local(config.start))
+        sync = config.sync_batch_norm and self.world > 1 and not kind.splits_norms
         if sync:
             backbone = distributed.synchronise_norms(backbone)
         method = kind(
             backbone,
             settings,
-            image_size=config["image_size"],
-            batch=config["batch"],
-            window=tuple(config["window"]),
+            image_size=config.image_size,
+            batch=config.batch,
+            window=tuple(config.window),
         )
         method = distributed.synchronise_norms(method) if sync else method
         method = device.place(method, self.device, channels_last=True)
-        if config.get("compile"):
+        if config.compile:
             backbone.compile()
         return method
 
     def begin(self) -> None:
         """The row of the encoder as it is before any training, where probes are asked for."""
-        if self.config.get("probes"):
+        if self.config.probes:
             self.log()
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -102,8 +103,8 @@ class Run:
         """One optimizer step."""
         at = Moment(self.step, self.steps)
         self.method.train()
-        torch.manual_seed(_seed(self.config["seed"], self.step, self.rank, "layers"))
-        generator = torch.Generator().manual_seed(_seed(self.config["seed"], self.step, self.rank, "views"))
+        torch.manual_seed(_seed(self.config.seed, self.step, self.rank, "layers"))
+        generator = torch.Generator().manual_seed(_seed(self.config.seed, self.step, self.rank, "views"))
         self.values = self.method.schedule(at)
         optimizers.apply(self.optimizer, self.values)
         self.optimizer.zero_grad(set_to_none=True)
@@ -124,11 +125,11 @@ class Run:
         views = self.method.views(images, generator)
         alone = not last and isinstance(self.model, nn.parallel.DistributedDataParallel)
         with self.model.no_sync() if alone else nullcontext():  # type: ignore[operator]
-            with device.autocast(self.device, self.config.get("precision", "auto")):
+            with device.autocast(self.device, self.config.precision):
                 output = self.model(views, at)
             loss = output.loss.item()
             if not math.isfinite(loss):
-                raise RuntimeError(f"{self.config['method']}: the loss is {loss} at step {at.step + 1} of {at.steps}")
+                raise RuntimeError(f"{self.config.method}: the loss is {loss} at step {at.step + 1} of {at.steps}")
             (output.loss / self.parts).backward()
         self.embedding = output.embedding
         self.sums += torch.tensor([loss, output.trivial or 0.0], dtype=torch.float64) / self.parts
@@ -136,8 +137,8 @@ class Run:
         self.pixels += cost.pixels(views) * self.world
 
     def _batch(self) -> Tensor:
-        first = self.step * self.config["batch"] + self.rank * self.share
-        pixels = self.images.read(stream(len(self.images), seed=self.config["seed"], start=first, count=self.share))
+        first = self.step * self.config.batch + self.rank * self.share
+        pixels = self.images.read(stream(len(self.images), seed=self.config.seed, start=first, count=self.share))
         return device.send(pixels, self.device).float().div_(65535)
 
     def elapsed(self) -> float:
@@ -154,7 +155,7 @@ class Run:
         seconds = self.elapsed()
         row: dict[str, Any] = {
             "step": self.step,
-            "images": self.step * self.config["batch"],
+            "images": self.step * self.config.batch,
             "views": self.views,
             "pixels": self.pixels,
             "flops": self.flops.total * self.world,
@@ -186,14 +187,14 @@ class Run:
 
     def _probes(self) -> dict[str, Any]:
         """Labelled probes of the encoder as it is; they leave no trace in it, and nothing but the row sees them."""
-        times = self.config.get("probes", 0)
-        if self.rank or not times or not probes.due(self.step, self.steps, times, self.config["log_every"]):
+        times = self.config.probes
+        if self.rank or not times or not probes.due(self.step, self.steps, times, self.config.log_every):
             return {"probe_knn": None, "probe_ridge": None, "probes": None}
         return probes.probe(
             self.method.encoder,
-            self.config["probe_tasks"],
-            image_size=self.config["image_size"],
-            window=self.config["window"],
+            self.config.probe_tasks,
+            image_size=self.config.image_size,
+            window=self.config.window,
             device=self.device,
         )
 
@@ -205,7 +206,8 @@ class Run:
         folder = Path(tempfile.mkdtemp(prefix="labelcurve-"))
         torch.save(self._state(), folder / STATE)
         (folder / HISTORY).write_text(json.dumps(self.history))
-        meta = {key: self.config[key] for key in ("method", "backbone", "image_size", "seed")} | {"step": self.step}
+        meta = {"method": self.config.method, "backbone": self.config.backbone, "image_size": self.config.image_size}
+        meta |= {"seed": self.config.seed, "step": self.step}
         backbones.save(self.method.encoder, folder / ENCODER, meta)
         if self.step == self.steps:
             self._picture(folder / PICTURE)
@@ -215,7 +217,7 @@ class Run:
         """The method's picture of a few images spread over the corpus, one below the other, where it has one."""
         which = np.linspace(0, len(self.images) - 1, num=min(PICTURED, len(self.images))).round().astype(np.int64)
         images = device.send(self.images.read(which), self.device).float() / 65535
-        drawn = self.method.picture(images, torch.Generator().manual_seed(self.config["seed"]))
+        drawn = self.method.picture(images, torch.Generator().manual_seed(self.config.seed))
         if drawn is not None:
             grey = (drawn.clamp(0, 1) * 255).round().to(torch.uint8).flatten(0, 1)
             Image.fromarray(grey.cpu().numpy()).save(path)

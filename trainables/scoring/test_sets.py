@@ -1,6 +1,6 @@
 """Test sets of a final run: their labels, its predictions and its scores on them, image by image and by patient."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,12 +8,8 @@ import fsspec
 import numpy as np
 import pyarrow.parquet as pq
 
+from trainables.contracts import TestSet, TrialJob
 from trainables.scoring import metrics, patients, thresholds
-
-Job = Mapping[str, Any]
-Test = Mapping[str, Any]
-
-SPECIFICITY = 0.9
 
 
 @dataclass(frozen=True)
@@ -27,61 +23,49 @@ class Judged:
     rows: list[int]
     labels: np.ndarray
     p: np.ndarray
-    patients: list[int] | None
+    patients: Sequence[int] | None
 
 
-def of(job: Job) -> dict[str, Test]:
-    """The job's test sets by name, "test" being the task's own; none for a trial."""
-    own = job.get("test")
-    return dict(job.get("tests") or ({"test": own} if own else {}))
-
-
-def multi(job: Job) -> bool:
-    """Whether an image has several findings rather than one class."""
-    return job.get("label_kind", "single") == "multi"
-
-
-def labels_of(job: Job, labels: Sequence) -> np.ndarray:
+def labels_of(job: TrialJob, labels: Sequence) -> np.ndarray:
     """A job's labels as whole numbers (N,), or (N, findings) of 0 and 1."""
-    shape = (-1, job["classes"]) if multi(job) else (-1,)
+    shape = (-1, job.classes) if job.multi else (-1,)
     return np.asarray(labels, dtype=np.int64).reshape(shape)
 
 
-def judged(job: Job, rows: list[int], labels: Sequence, p: np.ndarray, who: list[int] | None) -> Judged:
+def judged(job: TrialJob, rows: Sequence[int], labels: Sequence, p: np.ndarray, who: Sequence[int] | None) -> Judged:
     return Judged(list(rows), labels_of(job, labels), p.astype(np.float32).astype(np.float64), who)
 
 
-def validation(job: Job, parts: Sequence[Job], p_vals: Sequence[np.ndarray]) -> Judged:
+def validation(job: TrialJob, parts: Sequence[TrialJob], p_vals: Sequence[np.ndarray]) -> Judged:
     """The validation images of all parts (folds) together."""
-    rows = [row for part in parts for row in part["val"]]
-    labels = [label for part in parts for label in part["val_labels"]]
-    known = all(part.get("val_patients") is not None for part in parts)
-    who = [number for part in parts for number in part["val_patients"]] if known else None
+    rows = [row for part in parts for row in part.val]
+    labels = [label for part in parts for label in part.val_labels]
+    known = all(part.val_patients is not None for part in parts)
+    who = [number for part in parts for number in part.val_patients or ()] if known else None
     return judged(job, rows, labels, np.concatenate(p_vals), who)
 
 
-def read_labels(test: Test, *, multi: bool) -> list[Any]:
+def read_labels(test: TestSet, *, multi: bool) -> list[Any]:
     """Labels of the test rows, in their order, out of the Parquet file (row, digest, label; `labels` where there are
     several findings). ValueError if one is missing."""
     column = "labels" if multi else "label"
-    with fsspec.open(test["labels_uri"], "rb") as file:
+    with fsspec.open(test.labels_uri, "rb") as file:
         table = pq.read_table(file, columns=["row", column])
     known = dict(zip(table["row"].to_pylist(), table[column].to_pylist(), strict=True))
-    missing = [row for row in test["rows"] if known.get(row) is None]
+    missing = [row for row in test.rows if known.get(row) is None]
     if missing:
         raise ValueError(
-            f"{test['labels_uri']}: no label for {len(missing)} test rows, the first of them row {missing[0]}"
+            f"{test.labels_uri}: no label for {len(missing)} test rows, the first of them row {missing[0]}"
         )
-    return [known[row] for row in test["rows"]]
+    return [known[row] for row in test.rows]
 
 
-def score_rows(job: Job, name: str, test: Judged, val: Judged) -> list[list[Any]]:
+def score_rows(job: TrialJob, name: str, test: Judged, val: Judged) -> list[list[Any]]:
     """`[test_set, unit, metric, value]`: unit "image", and where patients have several images also "patient" (the mean
     of a patient's probabilities) or "patient_max". Thresholds come from validation in the same unit."""
-    specificity, positive = job.get("sensitivity_at") or SPECIFICITY, job.get("positive")
     units = {"image": ((test.labels, test.p), (val.labels, val.p))}
     if test.patients is not None and patients.several(test.patients):
-        by = job.get("patient_score", "mean")
+        by = job.patient_score
         here = patients.gathered(test.patients, test.labels, test.p, rule=by)
         there = None if val.patients is None else patients.gathered(val.patients, val.labels, val.p, rule=by)
         if here is not None:
@@ -90,7 +74,7 @@ def score_rows(job: Job, name: str, test: Judged, val: Judged) -> list[list[Any]
     rows = []
     for unit, (tested, validated) in units.items():
         found = metrics.evaluate(*tested)
-        found |= thresholds.evaluate(*tested, *validated, specificity=specificity, positive=positive)
+        found |= thresholds.evaluate(*tested, *validated, specificity=job.sensitivity_at, positive=job.positive)
         rows += [[name, unit, metric, value] for metric, value in found.items()]
     return rows
 

@@ -34,7 +34,7 @@ def test_another_pseudonym_key_changes_no_hash(study, tmp_path):
         key = PseudonymKey(name.encode() * 16)
         ingested = ingest(study, store=tmp_path / f"store-{name}", key=key, say=lambda line: None)
         plan = make_plan(study, ingested.tasks)
-        encoders = {encoder.name: {"uri": "", "digest": encoder.name} for encoder in plan.encoders}
+        encoders = {encoder.name: FileRef("", encoder.name) for encoder in plan.encoders}
         grid = CellContext(study, plan, ingested, encoders, {}, None, 1, None, None, print)
         return ingested, [grid.fingerprint(cell, {"lr": 0.1}) for cell in plan.cells]
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from study.data import node_cache
-from study.data.slice_store import StoreRef, StoreWriter
+from study.data.slice_store import FileRef, StoreWriter
 
 
 def _store(path, unit, image):
@@ -27,7 +27,7 @@ def test_a_local_path_is_used_where_it_lies(tmp_path):
 
 def test_a_remote_file_is_fetched_once(cache_folder):
     uri = _remote(b"content", "a.npy")
-    ref = StoreRef(uri, hashlib.sha256(b"content").hexdigest())
+    ref = FileRef(uri, hashlib.sha256(b"content").hexdigest())
     path = node_cache.local(ref)
     fsspec.filesystem("memory").rm("a.npy")
     assert node_cache.local(ref) == path and path.read_bytes() == b"content" and path.suffix == ".npy"
@@ -35,7 +35,7 @@ def test_a_remote_file_is_fetched_once(cache_folder):
 
 def test_a_remote_file_that_changed_is_refused_and_not_kept(cache_folder):
     with pytest.raises(ValueError, match="has changed"):
-        node_cache.local(StoreRef(_remote(b"other", "b.bin"), "0" * 64))
+        node_cache.local(FileRef(_remote(b"other", "b.bin"), "0" * 64))
     assert not list(cache_folder.glob("0*.bin"))
 
 

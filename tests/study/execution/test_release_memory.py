@@ -9,6 +9,7 @@ import pytest
 PROGRAM = """
 import sys
 from study.execution import release_memory, worker
+from trainables.contracts import EpochRecord, RunResult
 if sys.argv[1] == "untidy":
     worker.tidy = lambda: None
 kept = []
@@ -16,7 +17,7 @@ kept = []
 def job(_):
     blocks = [bytearray(100_000) for _ in range(6000)]
     kept.append(blocks[-1])  # on top of the heap, which therefore does not shrink by itself
-    yield {"result": {}}
+    yield EpochRecord(1, 1, 1, 0.5, [], RunResult(1, 1, 0.1, 0.1, "cpu", 1))
 
 before = release_memory.resident()
 for _ in range(2):

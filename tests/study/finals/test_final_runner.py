@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,6 +15,9 @@ from study.execution.limits import Limits
 from study.finals import final_runner
 from study.finals.final_runner import FinalJob, run_finals
 from tests.study.still_clock import StillClock
+from trainables.contracts import EpochRecord, RunResult
+
+RESULT = RunResult(2, 200, 0.1, 0.1, "cpu", 1, [["test", "image", "auc", 0.7]])
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
 
@@ -23,6 +27,7 @@ def make_run_job():
     closure, so that workers need no test file."""
 
     def run_job(job):
+        job = vars(job)
         if "running" in job:
             (Path(job["running"]) / f"{os.getpid()}-{time.monotonic()}").touch()
             time.sleep(0.2)
@@ -48,14 +53,9 @@ def make_run_job():
                 raise RuntimeError("two\nlines")
             if fault == "nan":
                 score = math.nan
-            yield {
-                "epoch": epoch,
-                "step": epoch * 10,
-                "images": epoch * 100,
-                "score": score,
-                "curves": [["val", "auc", score]],
-                "result": {"scores": [["test", "image", "auc", 0.7]]} if epoch == 2 else None,
-            }
+            yield EpochRecord(
+                epoch, epoch * 10, epoch * 100, score, [["val", "auc", score]], RESULT if epoch == 2 else None
+            )
 
     return run_job
 
@@ -64,7 +64,7 @@ def finals(jobs, *, commit=None, slots=2, limits=None):
     """What ``jobs`` (a fault or the like by key) end as, by key; each committed once."""
     done = []
     run_finals(
-        [FinalJob(key, {"settings": {"lr": 0.1}, "seed": 7, **job}) for key, job in jobs.items()],
+        [FinalJob(key, SimpleNamespace(settings={"lr": 0.1}, seed=7, **job)) for key, job in jobs.items()],
         commit=commit or done.append,
         run_job=make_run_job(),
         limits=limits or Limits(),
@@ -79,7 +79,7 @@ def finals(jobs, *, commit=None, slots=2, limits=None):
 def test_completed_run_brings_its_result_curves_and_costs():
     run = finals({"a": {}})["a"]
     assert (run.status, run.error, run.settings, run.seed) == ("completed", None, {"lr": 0.1}, 7)
-    assert run.result == {"scores": [["test", "image", "auc", 0.7]]}
+    assert run.result == RESULT
     assert run.curves == [(1, 10, "val", "auc", 0.6), (2, 20, "val", "auc", 0.7)]
     assert (run.epochs, run.images) == (2, 200)
     assert run.started_at < run.ended_at

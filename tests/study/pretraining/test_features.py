@@ -2,6 +2,7 @@
 
 import os
 import signal
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +12,7 @@ from study.config.load import read_study
 from study.execution import held_signals  # noqa: F401  imported before the signal comes
 from study.pretraining import features
 from study.pretraining.features import shares_features
+from trainables.contracts import FeaturesJob, FileRef
 
 SIZES = "sizes: {share: [1]}"
 
@@ -65,6 +67,15 @@ def test_a_signal_ends_the_wait_for_features_with_its_own_exit_code(ray_cluster,
 
 
 def test_where_features_are_computed_does_not_name_them_anew():
-    job = {"images": {"uri": "a", "digest": "1"}, "encoder": {"uri": "b", "digest": "2"}, "backbone": "c", "gpus": 0}
-    assert features._content(job) == features._content(job | {"gpus": 0.5})
-    assert features._content(job) != features._content(job | {"backbone": "d"})
+    job = FeaturesJob(
+        backbone="c",
+        image_size=64,
+        window=(-1000.0, 400.0),
+        images=FileRef("a", "1"),
+        encoder=FileRef("b", "2"),
+        threads=1,
+        gpus=0,
+    )
+    moved = replace(job, gpus=0.5, images=FileRef("elsewhere", "1"), encoder=FileRef("elsewhere", "2"))
+    assert features._content(job) == features._content(moved)
+    assert features._content(job) != features._content(replace(job, backbone="d"))

@@ -13,7 +13,10 @@ import sys
 import tempfile
 import time
 import zlib
+from dataclasses import asdict
 from pathlib import Path
+
+from trainables.contracts import EpochRecord, RunResult
 
 SPACE = {
     "lr": {"low": 1e-4, "high": 1e-1, "log": True},
@@ -31,6 +34,13 @@ def score_of(settings, seed, epoch):
     """Best at a learning rate of 10 ** -2.5, rising over the epochs, with noise of the trial's seed."""
     noise = random.Random(seed * 100 + epoch).gauss(0, 0.1)
     return noise - abs(math.log10(settings["lr"]) + 2.5) - 1 / epoch - 0.1 * (settings["mode"] == "b")
+
+
+class QuickJob(dict):
+    """A job that trains nothing: what it is told by name, ``settings`` and ``seed`` among it."""
+
+    def run(self, settings, seed):
+        return QuickJob(self, settings=settings, seed=seed)
 
 
 def run_job(job):
@@ -67,14 +77,9 @@ def run_job(job):
         elif fault == "eats memory":
             while True:
                 eaten.append(bytearray(2**26))
-        yield {
-            "epoch": epoch,
-            "step": epoch * 10,
-            "images": epoch * 100,
-            "score": score,
-            "curves": [["val", "auc", score], ["train", "loss", math.inf]],
-            "result": {"epochs": epoch} if epoch == EPOCHS else None,
-        }
+        curves = [["val", "auc", score], ["train", "loss", math.inf]]
+        result = RunResult(epoch, epoch * 100, 0.1, 0.1, "cpu", 1) if epoch == EPOCHS else None
+        yield EpochRecord(epoch, epoch * 10, epoch * 100, score, curves, result)
 
 
 def past_of(history):
@@ -100,7 +105,7 @@ def quick_search(
     past = past_of(history)
     with tempfile.TemporaryDirectory() as spare:
         search(
-            [SearchCell(id, budget, job, past.get(id, {})) for id, budget, job in cells],
+            [SearchCell(id, budget, QuickJob(job), past.get(id, {})) for id, budget, job in cells],
             SPACE,
             seed_of=seed_of,
             commit=commit,
@@ -120,7 +125,7 @@ def row_of(done):
     """What of a trial must not depend on time."""
     names = ("cell", "index", "settings", "status", "score", "reports", "pruned_at", "audit_score", "curves", "seed")
     names += ("epochs", "images", "result")
-    return {name: getattr(done, name) for name in names}
+    return {name: getattr(done, name) for name in names} | {"result": done.result and asdict(done.result)}
 
 
 CELLS = [("one", 6, {"nap": 0.02}), ("two", 6, {"nap": 0.01}), ("three", 6, {})]

@@ -17,6 +17,7 @@ from cluster.session import Resources
 from study import run
 from study.cli import main
 from study.ledger import frame
+from trainables.contracts import EpochRecord, RunResult
 
 FAULTS = {
     14: "fine",
@@ -59,13 +60,13 @@ def make_run_job(faults: dict, mended: str):
 
     def run_job(job):
         better = os.path.exists(mended)
-        fault = "fine" if better else faults[len(job["train"]) + len(job["val"])]
+        fault = "fine" if better else faults[len(job.train) + len(job.val)]
         if fault == "first fails":
             first = Path(f"{mended}-first")
             fault = "fine" if first.exists() else "failed_error"
             first.touch()
         for epoch in (1, 2):
-            score = 0.5 + 0.2 * better + job["seed"] % 1000 / 1e4
+            score = 0.5 + 0.2 * better + job.seed % 1000 / 1e4
             if epoch == 2 and fault != "fine":
                 if fault == "failed_error":
                     raise RuntimeError("diverged")
@@ -83,11 +84,10 @@ def make_run_job(faults: dict, mended: str):
                     bytearray(2**40)
             result = None
             if epoch == 2:
-                result = {"epochs": 2, "images": 2, "seconds": 0.1, "device_seconds": 0.1, "scores": []}
-                if job["tests"]:
-                    result["scores"] = [["test", "image", "auc", score]]
+                scores = [["test", "image", "auc", score]] if job.tests else []
+                result = RunResult(2, 2, 0.1, 0.1, "cpu", 1, scores)
             curves = [["val", "auc", score]]
-            yield {"epoch": epoch, "step": epoch, "images": epoch, "score": score, "curves": curves, "result": result}
+            yield EpochRecord(epoch, epoch, epoch, score, curves, result)
 
     return run_job
 

@@ -13,6 +13,7 @@ from study.execution.worker import records, status_of
 from study.execution.worker_failures import WorkerFailures
 from study.search import CellStudy, Pruning, Search, scheduler
 from study.search.scheduler import CellScheduler
+from trainables.contracts import Failure
 
 spec = importlib.util.spec_from_file_location("quick_search", Path(__file__).with_name("quick_search.py"))
 quick = importlib.util.module_from_spec(spec)
@@ -333,13 +334,13 @@ def test_trial_out_of_a_devices_memory_is_dealt_once_more_with_nothing_beside_it
 @pytest.mark.parametrize(("fault", "error"), [("exit", "SystemExit: 3"), ("error", "RuntimeError: two lines")])
 def test_job_that_raises_anything_ends_as_a_record(fault, error):
     job = {"settings": {"lr": 0.1, "mode": "a"}, "seed": 1, "fault": fault}
-    assert [*records(quick.run_job, job)][-1] == {"failed": "failed_error", "error": error}
+    assert [*records(quick.run_job, job)][-1] == Failure("failed_error", error)
 
 
 def test_job_that_eats_memory_fails_at_the_cap_and_the_process_goes_on():
     job = {"settings": {"lr": 0.1, "mode": "a"}, "seed": 1, "fault": "eats memory"}
-    assert [*records(quick.run_job, job, memory=held() + 0.25)][-1]["failed"] == "failed_oom"
-    assert [*records(quick.run_job, {**job, "fault": None})][-1]["result"]
+    assert [*records(quick.run_job, job, memory=held() + 0.25)][-1].status == "failed_oom"
+    assert [*records(quick.run_job, {**job, "fault": None})][-1].result
     assert len(bytearray(2**29)) == 2**29
 
 

@@ -15,6 +15,7 @@ import pytest
 from study.execution.limits import Limits
 from study.search import tune_adapters, tune_runner
 from tests.study.still_clock import StillClock
+from trainables.contracts import EpochRecord, RunResult
 
 DRIVER = Path(__file__).with_name("quick_search.py")
 spec = importlib.util.spec_from_file_location("quick_search", DRIVER)
@@ -181,14 +182,14 @@ def test_worker_that_goes_on_to_the_next_trial_keeps_no_thread_and_no_open_job(r
             for epoch in range(1, 6):
                 counts = [["worker", "open", open_before], ["worker", "threads", threading.active_count()]]
                 score = random.Random(job["seed"]).random()
-                result = {"pid": os.getpid()} if epoch == 5 else None
-                yield dict(epoch=epoch, step=epoch, images=epoch, score=score, curves=counts, result=result)
+                result = RunResult(5, 5, 0.1, 0.1, str(os.getpid()), 1) if epoch == 5 else None
+                yield EpochRecord(epoch, epoch, epoch, score, counts, result)
         finally:
             sys._open_jobs -= 1
 
     trials = searched([("one", 12, {})], run_job=run_job, slots=1)
     assert "pruned" in {trial.status for trial in trials.values()}
-    assert len({trial.result["pid"] for trial in trials.values() if trial.result}) == 1
+    assert len({trial.result.device for trial in trials.values() if trial.result}) == 1
     counts = [(metric, value) for trial in trials.values() for _, _, _, metric, value in trial.curves]
     assert {value for metric, value in counts if metric == "open"} == {0}
     assert len({value for metric, value in counts if metric == "threads"}) == 1

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ FOLDS = [list(range(first, 48, 3)) for first in range(3)]
 
 
 def records_of(run, job):
-    found = list(run(job))
+    found = [dataclasses.asdict(record) for record in run(job)]
     for record in found:
         if record["result"]:
             record["result"].pop("seconds"), record["result"].pop("device_seconds")
@@ -18,13 +20,13 @@ def records_of(run, job):
 def test_each_row_is_held_out_once_and_trained_on_in_every_other_fold(trial):
     job = trial(val=[], folds=FOLDS, train=list(range(20, 68)), train_patients=list(range(48)))
     parts = cross_validation.parts(job)
-    assert sorted(row for part in parts for row in part["val"]) == job["train"]
+    assert sorted(row for part in parts for row in part.val) == job.train
     for part in parts:
-        assert sorted(part["train"] + part["val"]) == job["train"]
-        assert part["train_labels"] == [row % 2 for row in part["train"]]
-        assert part["val_labels"] == [row % 2 for row in part["val"]]
-        assert part["val_patients"] == [row - 20 for row in part["val"]]
-    assert len({part["seed"] for part in parts} | {job["seed"]}) == 4
+        assert sorted(part.train + part.val) == job.train
+        assert part.train_labels == [row % 2 for row in part.train]
+        assert part.val_labels == [row % 2 for row in part.val]
+        assert part.val_patients == [row - 20 for row in part.val]
+    assert len({part.seed for part in parts} | {job.seed}) == 4
 
 
 @pytest.mark.parametrize("run", [finetuning.run, linear_probe.run])
@@ -32,7 +34,7 @@ def test_a_trial_is_scored_by_the_mean_over_its_folds(trial, run):
     job = trial(val=[], folds=FOLDS, features=None)
     cross = records_of(run, job)
     # The random encoder that a probe stands on is the job's own, so the parts of a probe share its seed.
-    parts = [part | {"seed": job["seed"]} if run is linear_probe.run else part for part in cross_validation.parts(job)]
+    parts = [part.but(seed=job.seed) if run is linear_probe.run else part for part in cross_validation.parts(job)]
     apart = [records_of(run, part) for part in parts]
     for number, record in enumerate(cross):
         assert record["score"] == pytest.approx(np.mean([each[number]["score"] for each in apart]))
@@ -46,7 +48,7 @@ def test_a_trial_is_scored_by_the_mean_over_its_folds(trial, run):
 def test_a_final_run_trains_on_the_whole_subset_and_keeps_out_of_fold_predictions(trial, test_set, run):
     job = trial(val=[], folds=FOLDS, tests={"test": test_set})
     cross = records_of(run, job)[-1]
-    whole = records_of(run, job | {"folds": None})[-1]
+    whole = records_of(run, job.but(folds=None))[-1]
     tested = [row for row in cross["result"]["predictions"] if row[0] == "test"]
     assert tested == [row for row in whole["result"]["predictions"] if row[0] == "test"]
     val = [row for row in cross["result"]["predictions"] if row[0] == "val"]
@@ -60,8 +62,8 @@ def test_a_final_run_trains_on_the_whole_subset_and_keeps_out_of_fold_prediction
 
 
 def test_folds_advance_side_by_side_in_equal_updates(trial):
-    job = trial(val=[], folds=FOLDS, length={"updates": 5}, epochs=2, settings={"batch": 8})
-    assert [record["step"] for record in finetuning.run(job)] == [2, 5]
+    job = trial(val=[], folds=FOLDS, updates=5, epochs=2, settings={"batch": 8})
+    assert [record.step for record in finetuning.run(job)] == [2, 5]
 
 
 @pytest.mark.parametrize(

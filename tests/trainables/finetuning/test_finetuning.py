@@ -1,3 +1,4 @@
+import dataclasses
 import math
 import subprocess
 import sys
@@ -11,13 +12,14 @@ from sklearn.metrics import roc_auc_score
 
 from study.data import node_cache
 from trainables import adaptations, backbones
+from trainables.contracts import FileRef, TestSet
 from trainables.finetuning import classifier, encoder_features, finetuning, linear_probe
 from trainables.scoring import test_sets
 
 
 def records_of(job):
     """All that a job yields, without the times it took."""
-    found = list(finetuning.run(job))
+    found = [dataclasses.asdict(record) for record in finetuning.run(job)]
     for record in found:
         if record["result"]:
             assert record["result"].pop("seconds") >= record["result"].pop("device_seconds") > 0
@@ -25,8 +27,8 @@ def records_of(job):
 
 
 def tuning_of(job):
-    adaptation = adaptations.get(job.get("adaptation", "full"))
-    return finetuning.FineTuning(job, finetuning.WITHOUT | adaptation.resolve(job["settings"]))
+    adaptation = adaptations.get(job.adaptation)
+    return finetuning.FineTuning(job, finetuning.WITHOUT | adaptation.resolve(job.settings))
 
 
 def test_the_same_job_gives_the_same_records_bit_for_bit_and_another_seed_does_not(trial):
@@ -83,11 +85,11 @@ def test_a_trial_opens_no_test_labels(trial, test_set, monkeypatch):
     monkeypatch.setattr(pq, "read_table", refuse)
     assert records_of(trial())[-1]["result"]["scores"] == []
     with pytest.raises(AssertionError):
-        records_of(trial(test=test_set))
+        records_of(trial(tests={"test": test_set}))
 
 
 def test_a_final_run_scores_the_test_set_and_keeps_every_prediction(trial, test_set):
-    result = records_of(trial(epochs=10, test=test_set))[-1]["result"]
+    result = records_of(trial(epochs=10, tests={"test": test_set}))[-1]["result"]
     scores = {name: value for _, _, name, value in result["scores"]}
     assert {tuple(score[:2]) for score in result["scores"]} == {("test", "image")}
     plain = {"auc", "auprc", "balanced_accuracy", "macro_f1", "brier", "log_loss", "ece"}
@@ -95,20 +97,20 @@ def test_a_final_run_scores_the_test_set_and_keeps_every_prediction(trial, test_
     assert set(scores) == plain | by_threshold | {"sensitivity_at_specificity_0.9", "specificity_realised_0.9"}
     assert scores["auc"] > 0.8
     test = [row for row in result["predictions"] if row[0] == "test"]
-    assert [row[1:3] for row in test] == [["test", row] for row in test_set["rows"]]
-    assert [row[3] for row in test] == [[row % 2] for row in test_set["rows"]]  # the file is in another order
+    assert [row[1:3] for row in test] == [["test", row] for row in test_set.rows]
+    assert [row[3] for row in test] == [[row % 2] for row in test_set.rows]  # the file is in another order
     assert all(sum(row[4]) == pytest.approx(1) for row in test)
     assert [row[:2] for row in result["predictions"] if row[0] != "test"] == [["val", None]] * 24
 
 
 def test_a_final_run_trains_as_its_trial_did(trial, test_set):
-    as_trial, as_final = records_of(trial()), records_of(trial(test=test_set))
+    as_trial, as_final = records_of(trial()), records_of(trial(tests={"test": test_set}))
     assert [record["curves"] for record in as_trial] == [record["curves"] for record in as_final]
 
 
 def test_a_test_row_without_a_label_is_named(trial, test_set):
     with pytest.raises(ValueError, match="test_labels.parquet: no label for 1 test rows, the first of them row 7"):
-        records_of(trial(test={**test_set, "rows": [72, 7]}))
+        records_of(trial(tests={"test": dataclasses.replace(test_set, rows=[72, 7])}))
 
 
 def test_findings_that_come_together_are_learnt_and_predicted_each_for_itself(trial, findings):
@@ -120,7 +122,7 @@ def test_findings_that_come_together_are_learnt_and_predicted_each_for_itself(tr
     assert roc_auc_score(labels[:, 0], p[:, 0]) > 0.85
     assert last["score"] == pytest.approx(np.mean([roc_auc_score(labels[:, f], p[:, f]) for f in range(3)]), abs=1e-6)
     test = [row for row in last["result"]["predictions"] if row[0] == "test"]
-    assert [row[3] for row in test] == [[row % 2, int(row % 3 == 0), int(row % 10 == 1)] for row in test_set["rows"]]
+    assert [row[3] for row in test] == [[row % 2, int(row % 3 == 0), int(row % 10 == 1)] for row in test_set.rows]
 
 
 def test_no_validation_rows_mean_no_score(trial):
@@ -157,7 +159,7 @@ def test_a_frozen_encoder_stays_bit_identical_until_it_is_released(trial):
         assert encoder_features.state_hash(tuning.model.encoder) == before
     assert not torch.equal(tuning.model.head.weight, head)
     cached = tuning.predict_val()
-    assert np.array_equal(cached, tuning.predict({"rows": job["val"]}))
+    assert np.array_equal(cached, tuning.predict(TestSet(job.images, job.val, None, "")))
     tuning.span(3)
     assert encoder_features.state_hash(tuning.model.encoder) != before
 
@@ -267,7 +269,7 @@ def test_batch_norm_is_judged_with_the_statistics_of_the_training_images(trial):
 
 @pytest.mark.parametrize("count", [8, 48])
 def test_equal_updates_are_made_whatever_the_size_and_judged_as_often_as_epochs_are(trial, count):
-    found = records_of(trial(train=list(range(count)), length={"updates": 10}, epochs=4, settings={"batch": 8}))
+    found = records_of(trial(train=list(range(count)), updates=10, epochs=4, settings={"batch": 8}))
     assert [record["step"] for record in found] == [2, 5, 7, 10]
     assert [record["epoch"] for record in found] == [1, 2, 3, 4]
     assert found[-1]["images"] == 80
@@ -275,12 +277,12 @@ def test_equal_updates_are_made_whatever_the_size_and_judged_as_often_as_epochs_
 
 def test_as_many_updates_as_epochs_make_are_the_same_training(trial):
     settings = {"release_epoch": 1, "dropout": 0.2, "batch": 16}
-    by_updates = records_of(trial(length={"updates": 9}, epochs=3, settings=settings))
+    by_updates = records_of(trial(updates=9, epochs=3, settings=settings))
     assert by_updates == records_of(trial(epochs=3, settings=settings))
 
 
 def test_fewer_updates_than_judgements_are_judged_one_by_one(trial):
-    assert [record["step"] for record in records_of(trial(length={"updates": 2}, epochs=30))] == [1, 2]
+    assert [record["step"] for record in records_of(trial(updates=2, epochs=30))] == [1, 2]
 
 
 def test_batch_norm_alone_is_trained_with_the_head(trial):
@@ -303,13 +305,13 @@ def test_a_network_without_batch_norm_has_none_to_train(trial):
 
 def test_stored_features_give_the_frozen_epochs_that_the_encoder_gives(trial, tmp_path, monkeypatch):
     backbones.save(encoder_features.encoder("test_resnet", None, seed=1), tmp_path / "encoder.safetensors", {})
-    monkeypatch.setattr(node_cache, "local", lambda ref: Path(ref["uri"]))
-    encoder = {"uri": str(tmp_path / "encoder.safetensors"), "digest": "00"}
+    monkeypatch.setattr(node_cache, "local", lambda ref: Path(ref.uri))
+    encoder = FileRef(str(tmp_path / "encoder.safetensors"), "00")
     job = trial(encoder=encoder, epochs=3, settings={"release_epoch": 2})
     ref = linear_probe.write_features(job, tmp_path / "features.npy")
     embedded, here = [], encoder_features.embed
     monkeypatch.setattr(encoder_features, "embed", lambda module, *rest: embedded.append(module) or here(module, *rest))
-    given, own = records_of(job | {"features": ref}), None
+    given, own = records_of(job.but(features=ref)), None
     assert all(isinstance(module, classifier.Classifier) for module in embedded)  # the encoder alone never saw an image
     own = records_of(job)
     assert [record["score"] for record in given] == pytest.approx([record["score"] for record in own], abs=1e-6)

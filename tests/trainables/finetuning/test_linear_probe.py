@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 from pathlib import Path
 
@@ -8,12 +9,13 @@ from sklearn.linear_model import LogisticRegression
 
 from study.data import node_cache
 from trainables import adaptations, backbones
+from trainables.contracts import FileRef
 from trainables.finetuning import encoder_features, linear_probe
 from trainables.scoring import metrics
 
 
 def records_of(job):
-    found = list(linear_probe.run(job))
+    found = [dataclasses.asdict(record) for record in linear_probe.run(job)]
     for record in found:
         record["result"].pop("seconds"), record["result"].pop("device_seconds")
     return found
@@ -79,16 +81,15 @@ def test_stored_features_give_the_same_record_as_the_encoder(trial, tmp_path):
     job = trial()
     ref = linear_probe.write_features(job, tmp_path / "deep" / "features.npy")
     assert linear_probe.read_features(ref).shape == (96, 96) and linear_probe.read_features(ref).dtype == np.float32
-    assert ref["digest"] == hashlib.sha256((tmp_path / "deep" / "features.npy").read_bytes()).hexdigest()
+    assert ref.digest == hashlib.sha256((tmp_path / "deep" / "features.npy").read_bytes()).hexdigest()
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["features.npy"]
-    assert records_of({**job, "features": ref}) == records_of(job)
+    assert records_of(job.but(features=ref)) == records_of(job)
 
 
-def test_features_under_given_weights_need_no_seed(trial, tmp_path, monkeypatch):
+def test_features_under_given_weights_are_of_no_seed(trial, tmp_path, monkeypatch):
     backbones.save(encoder_features.encoder("test_resnet", None, seed=1), tmp_path / "encoder.safetensors", {})
-    monkeypatch.setattr(node_cache, "local", lambda ref: Path(ref["uri"]))
-    job = trial(encoder={"uri": str(tmp_path / "encoder.safetensors"), "digest": "00"})
-    del job["seed"]
+    monkeypatch.setattr(node_cache, "local", lambda ref: Path(ref.uri))
+    job = trial(encoder=FileRef(str(tmp_path / "encoder.safetensors"), "00"))
     given = linear_probe.read_features(linear_probe.write_features(job, tmp_path / "given.npy"))
     fresh = linear_probe.read_features(linear_probe.write_features(trial(seed=1), tmp_path / "fresh.npy"))
     assert (given == fresh).all()
@@ -102,14 +103,14 @@ def test_features_that_were_altered_are_named(trial, tmp_path):
 
 
 def test_a_final_run_scores_the_test_set_and_keeps_every_prediction(trial, test_set):
-    result = records_of(trial(test=test_set))[-1]["result"]
+    result = records_of(trial(tests={"test": test_set}))[-1]["result"]
     scores = {name: value for _, _, name, value in result["scores"]}
     assert scores["auc"] > 0.7
     test = [row for row in result["predictions"] if row[0] == "test"]
     stored = np.asarray([p for *_, p in test], dtype=np.float32)
     again = metrics.evaluate(np.asarray([label for *_, [label], _ in test]), stored.astype(float))
     assert again == {name: scores[name] for name in again}
-    assert [row[2] for row in result["predictions"]] == list(range(48, 72)) + test_set["rows"]
+    assert [row[2] for row in result["predictions"]] == list(range(48, 72)) + test_set.rows
 
 
 def test_findings_that_come_together_are_predicted_each_for_itself(trial, findings):

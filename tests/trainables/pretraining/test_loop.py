@@ -14,6 +14,7 @@ from study.data.slice_store import StoreWriter
 from study.ledger.rows import to_table
 from tests.trainables.small_methods import SMALL
 from trainables import backbones, methods
+from trainables.contracts import PretrainConfig
 from trainables.methods.base import Method, Output
 from trainables.optimization import optimizers
 from trainables.pretraining import corpus_images, cost, loop
@@ -43,7 +44,7 @@ def config(source):
         "settings": methods.validate_settings("spark", SMALL["spark"]),
         "backbone": "test_resnet",
         "image_size": SIZE,
-        "window": [0.0, 1.0],
+        "window": (0.0, 1.0),
         "sources": [source],
         "seed": 3,
         "batch": BATCH,
@@ -52,6 +53,15 @@ def config(source):
         "gpus": 0,
         "checkpoint_every": 3,
         "log_every": 2,
+        "accumulate": 1,
+        "device_seconds": None,
+        "start": None,
+        "resume": None,
+        "precision": "auto",
+        "compile": False,
+        "sync_batch_norm": True,
+        "probes": 0,
+        "probe_tasks": [],
     }
 
 
@@ -80,7 +90,7 @@ class Reports:
 
 
 def run(config, state=None, stop_at=None):
-    reports = Reports(stop_at)
+    reports, config = Reports(stop_at), PretrainConfig(**config)
     if stop_at:
         with pytest.raises(Stop):
             loop.train(config, state, reports)
@@ -160,8 +170,7 @@ def average(monkeypatch):
 
 
 def test_a_budget_of_device_seconds_fixes_the_steps_before_the_first(config, average):
-    del config["images"]
-    config |= {"checkpoint_every": 1000, "log_every": 1000}
+    config |= {"images": None, "checkpoint_every": 1000, "log_every": 1000}
     whole = run(config | {"device_seconds": 0.1})
     first, last = whole.checkpoints[0][0], whole.checkpoints[-1][0]
     assert first["step"] == 0 and first["steps"] == last["steps"] == last["step"] >= 1
@@ -226,7 +235,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_by_name_and_step(config, monkeyp
 
 def test_a_batch_that_workers_cannot_share_is_refused(config):
     with pytest.raises(ValueError, match="a batch of 4 cannot be divided over 3 workers"):
-        loop.train(config, None, Reports(), world=3)
+        loop.train(PretrainConfig(**config), None, Reports(), world=3)
 
 
 def test_chosen_rows_are_the_only_ones_read(config, source):
@@ -261,7 +270,7 @@ def test_ray_train_runs_the_loop_in_this_process(config, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # the last checkpoint stays where it was made
     trainer = TorchTrainer(
         loop.loop,
-        train_loop_config=config,
+        train_loop_config={"config": PretrainConfig(**config)},
         scaling_config=ScalingConfig(num_workers=0),
         run_config=RunConfig(storage_path=str(tmp_path), name="run", checkpoint_config=CheckpointConfig(num_to_keep=1)),
     )
