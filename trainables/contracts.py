@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from study.data.slice_store import FileRef
+from study.storage.file_ref import FileRef
 from study.vocabulary import Kind, Objective
 
 

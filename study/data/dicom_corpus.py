@@ -25,8 +25,9 @@ from study.data import store_entries
 from study.data.dicom import Header, Rejected, Slice, read_header, read_slices
 from study.data.phantom import scans
 from study.data.pseudonyms import PHANTOM_KEY, PseudonymKey
-from study.data.slice_store import FileRef, StoreWriter
+from study.data.slice_store import StoreWriter
 from study.errors import InputRefused
+from study.storage.file_ref import FileRef
 
 DOCUMENT = "corpus.json"
 REJECTS = {"digest": pl.String, "reason": pl.String, "series": pl.String, "source": pl.String}

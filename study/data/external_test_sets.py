@@ -13,10 +13,10 @@ from study.data import store_entries
 from study.data.labels_csv import Coding, LabelRow, nearest, read_labels
 from study.data.pseudonyms import PseudonymKey
 from study.data.samples import Sample, distinct_rows, paths_of
-from study.data.slice_store import FileRef
 from study.data.splits import token_of
 from study.data.task_files import folder_pixels, write_images, write_test_labels
 from study.errors import InputRefused
+from study.storage.file_ref import FileRef
 
 DOCUMENT = "external.json"
 COLUMNS = {"row": pl.Int64, "digest": pl.String, "patient": pl.String, "token": pl.String}

@@ -18,11 +18,11 @@ from study.data.npz_archive import read_archive
 from study.data.phantom import scans
 from study.data.pseudonyms import PHANTOM_KEY, PseudonymKey
 from study.data.samples import Split, paths_of, split_folder
-from study.data.slice_store import FileRef
 from study.data.splits import Shares
 from study.data.task_files import Pixels, folder_pixels, write_images, write_test_labels
 from study.errors import InputRefused
 from study.identity import digest
+from study.storage.file_ref import FileRef
 from study.vocabulary import Kind
 
 VERSION = 1  # raised whenever the same files would give another task

@@ -10,9 +10,10 @@ from study.data import remote_store
 from study.data.dicom_corpus import ingest_corpus
 from study.data.frozen_task import FrozenTask, TaskPreview, freeze_task, preview_task
 from study.data.pseudonyms import PseudonymKey
-from study.data.slice_store import FileRef, SliceStore
+from study.data.slice_store import SliceStore
 from study.errors import InputRefused
 from study.identity import digest
+from study.storage.file_ref import FileRef
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from filelock import FileLock
 from PIL import Image
 
 from study import versions
-from study.data.slice_store import FileRef, SliceStore
+from study.data.slice_store import SliceStore
 from study.storage import Storage
+from study.storage.file_ref import FileRef
 
 _CHUNK = 1 << 20
 

@@ -7,7 +7,6 @@ normal of the image plane). Pixels are raw little-endian values, so a read is a 
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -16,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from study import versions
+from study.storage.file_ref import FileRef
 
 Unit = Literal["hu", "grey"]
 DTYPES: dict[str, np.dtype] = {"hu": np.dtype("<i2"), "grey": np.dtype("u1")}
@@ -30,14 +30,6 @@ _FIELDS = [
     ("series", pa.string()),
     ("position", pa.float64()),
 ]
-
-
-@dataclass(frozen=True)
-class FileRef:
-    """Where a file lies and the sha256 (hex) of its bytes: all that a worker is told of it."""
-
-    uri: str
-    digest: str
 
 
 class StoreWriter:

@@ -11,8 +11,9 @@ from study.data.image_files import decode_grey
 from study.data.labels_csv import LabelRow
 from study.data.pseudonyms import PseudonymKey
 from study.data.samples import Sample, plain
-from study.data.slice_store import FileRef, StoreWriter
+from study.data.slice_store import StoreWriter
 from study.errors import InputRefused
+from study.storage.file_ref import FileRef
 
 TEST_LABELS = {"row": pl.Int64, "digest": pl.String, "label": pl.Int32}
 TEST_FINDINGS = {"row": pl.Int64, "digest": pl.String, "labels": pl.List(pl.Int8)}

@@ -9,13 +9,13 @@ from study.config import Study
 from study.console import Console
 from study.data.frozen_task import FrozenTask
 from study.data.ingest import Ingested
-from study.data.slice_store import FileRef
 from study.errors import InputRefused
 from study.execution.shared_features import Features, shares_features
 from study.execution.trial_jobs import fingerprint, trial_job
 from study.execution.worker import RunJob
 from study.ledger import Ledger
 from study.planning.plan import Cell, Plan
+from study.storage.file_ref import FileRef
 from study.tracking import Mirror
 from trainables import adaptations
 from trainables.contracts import CellJob, Record, TrialJob

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from study.config import Study
-from study.data.slice_store import FileRef
 from study.planning.plan import Cell
+from study.storage.file_ref import FileRef
 from trainables import adaptations
 
 Features = Mapping[tuple[str, str], FileRef]

@@ -6,8 +6,8 @@ from study import identity, versions
 from study.config import Scoring, Study
 from study.data.frozen_task import FrozenTask
 from study.data.samples import plain
-from study.data.slice_store import FileRef
 from study.planning.plan import Cell
+from study.storage.file_ref import FileRef
 from trainables.contracts import CellJob, TestSet
 
 

@@ -13,7 +13,6 @@ from study import identity, versions
 from study.config import Study
 from study.console import Console
 from study.data.ingest import Ingested
-from study.data.slice_store import FileRef
 from study.errors import InputRefused, SurroundingsFailed
 from study.failpoints import failpoint
 from study.ledger import Ledger
@@ -22,6 +21,7 @@ from study.pretraining.concurrent_jobs import ConcurrentJob, side_by_side
 from study.pretraining.encoder_weights import convert_weights, draw_weights, weights_identity
 from study.pretraining.train_runner import pretrain
 from study.provenance import provenance
+from study.storage.file_ref import FileRef
 from study.tracking import Mirror
 
 

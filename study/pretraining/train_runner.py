@@ -8,8 +8,8 @@ from typing import Any
 
 from study.config import Pretraining, Slot
 from study.console import Console
-from study.data.slice_store import FileRef
 from study.errors import SurroundingsFailed, last_line
+from study.storage.file_ref import FileRef
 from trainables.contracts import PretrainConfig
 
 RECIPE = (

@@ -20,7 +20,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from study.data.slice_store import FileRef
+from study.storage.file_ref import FileRef
 from tests.benchmarks import slices
 from tests.benchmarks.peers import MoCo
 from tests.benchmarks.side_by_side import compare

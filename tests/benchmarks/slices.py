@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from study.data.phantom.anatomy import Anatomy
-from study.data.slice_store import FileRef, StoreWriter
+from study.data.slice_store import StoreWriter
+from study.storage.file_ref import FileRef
 
 WINDOW = (-1000.0, 1000.0)
 """Hounsfield units that are shown as black and white."""

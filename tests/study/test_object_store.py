@@ -14,10 +14,11 @@ import yaml
 
 from study.cli import main
 from study.data import node_cache, remote_store
-from study.data.slice_store import FileRef, SliceStore
+from study.data.slice_store import SliceStore
 from study.ledger import frame
 from study.ledger.lease import LEASE
 from study.storage import Storage
+from study.storage.file_ref import FileRef
 
 STUDY = {
     "name": "away",

@@ -9,6 +9,7 @@ from study.data.ingest import ingest
 from study.data.pseudonyms import PseudonymKey
 from study.execution.cell_context import CellContext
 from study.planning.plan import make_plan
+from study.storage.file_ref import FileRef
 
 
 @pytest.fixture

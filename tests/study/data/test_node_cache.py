@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from study.data import node_cache
-from study.data.slice_store import FileRef, StoreWriter
+from study.data.slice_store import StoreWriter
+from study.storage.file_ref import FileRef
 
 
 def _store(path, unit, image):
