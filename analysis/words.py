@@ -7,9 +7,9 @@ from typing import Any
 import polars as pl
 
 from study.vocabulary import DEFAULT_FACTORS, FACTORS, METRICS, SETTINGS
+from trainables import adaptations
 
 METRIC_WORDS = {metric.name: metric.words for metric in METRICS}
-ADAPTED = {"full": "full fine-tuning", "linear": "linear probe", "batch_norm": "batch norm alone"}
 
 
 def setting(of: Mapping[str, Any]) -> str:
@@ -37,7 +37,7 @@ def with_setting(table: pl.DataFrame) -> pl.DataFrame:
 
 def adapted(adaptation: str) -> str:
     """An adaptation's name in words."""
-    return ADAPTED.get(adaptation, adaptation)
+    return adaptations.words(adaptation)
 
 
 def metric_words(metric: str) -> str:

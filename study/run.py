@@ -22,7 +22,7 @@ from study.finals.stage import failed_cells, final_stage
 from study.ledger import Ledger, lock
 from study.planning.accepted import accept, accepted, check_accepted, planned, spaces
 from study.planning.plan import make_plan
-from study.pretraining.encoder_weights import check_models
+from study.pretraining.encoder_weights import check_models, check_weights
 from study.pretraining.encoders import Encoders
 from study.pretraining.features import make_features
 from study.search.stage import search_stage
@@ -66,7 +66,8 @@ def run_study(
         with _console(there.below(study.name)) as say:
             check_accepted(root, study)
             check_sources(study)
-            check_models(study, root)
+            check_models(study)
+            check_weights(study, root)
             with lock(root, say=say) as storage:
                 failpoint("lock-taken")
                 _sweep(storage)

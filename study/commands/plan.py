@@ -17,9 +17,11 @@ def _plan(options: argparse.Namespace) -> int:
     from study.data.ingest import check_sources, preview
     from study.planning.plan import make_plan
     from study.planning.plan_text import plan_lines
+    from study.pretraining.encoder_weights import check_models
 
     study = read_study(options.study, options.set)
     check_sources(study)
+    check_models(study)
     plan = make_plan(study, preview(study))
     print("\n".join(plan_lines(study, plan)))
     return 0

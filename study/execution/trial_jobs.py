@@ -47,7 +47,7 @@ def trial_job(study: Study, cell: Cell, task: FrozenTask, encoder: FileRef | Non
     )
 
 
-def test_sets(task: FrozenTask) -> dict[str, TestSet]:
+def scored_on(task: FrozenTask) -> dict[str, TestSet]:
     """What a final run is scored on, for the first time with the way to the test labels: the task's own set and those
     from elsewhere."""
     own = task.samples.filter(role="test").sort("row")

@@ -8,7 +8,7 @@ from study import identity
 from study.execution.cell_context import CellContext
 from study.execution.ledger_rows import curve_rows, prediction_rows, run_row, score_rows
 from study.execution.limits import Limits
-from study.execution.trial_jobs import test_sets
+from study.execution.trial_jobs import scored_on
 from study.failpoints import failpoint
 from study.finals.final_runner import FinalJob, FinishedFinal, run_finals
 from study.planning.plan import Cell
@@ -68,7 +68,7 @@ def final_stage(context: CellContext, adaptation: str) -> None:
 
     slot = context.study.resources.trial
     jobs = [
-        FinalJob(key, context.job(cell).run(settings, identity.seed(key), test_sets(context.task(cell))))
+        FinalJob(key, context.job(cell).run(settings, identity.seed(key), scored_on(context.task(cell))))
         for key, (cell, _, _, settings) in runs.items()
     ]
     run_finals(

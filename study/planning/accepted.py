@@ -10,7 +10,8 @@ import polars as pl
 import pyarrow.parquet as pq
 import yaml
 
-from study.config import Study
+from study import versions
+from study.config import AdaptationConfig, Study
 from study.config.compatibility import check_growth, plain
 from study.errors import InputRefused
 from study.ledger import TABLES
@@ -49,9 +50,26 @@ def accepted(root: Root) -> dict | None:
 
 
 def check_accepted(root: Root, study: Study) -> None:
+    """Refuse to go on with a study that another version of what runs compute began, or that was another study."""
     before = accepted(root)
     if before is not None:
+        _check_version(Storage.at(root))
         check_growth(before, study)
+
+
+def _check_version(storage: Storage) -> None:
+    """Every encoder's recipe says under which version the study was begun."""
+    recipes = [name for name in storage.list("encoders") if name.endswith(".json")]
+    if not recipes:
+        return
+    made = json.loads(storage.read_bytes(recipes[0]))
+    began, about = made["recipe"].get("results_version"), made.get("provenance", {})
+    if began != versions.RESULTS:
+        raise InputRefused(
+            f"{storage.root}: begun under version {began} of what runs compute (Labelcurve {about.get('version')}, "
+            f"commit {about.get('commit')}), and this Labelcurve computes version {versions.RESULTS}: the two never "
+            "mix in one study; go on with the Labelcurve that began it, or give the study another name"
+        )
 
 
 def accept(root: Root, study: Study, plan: Plan) -> None:
@@ -77,8 +95,8 @@ def accept(root: Root, study: Study, plan: Plan) -> None:
 
 
 def spaces(spec: dict) -> dict[str, dict[str, Any]]:
-    """What each adaptation of an accepted study searches, in plain values."""
-    asked = Study.model_validate(spec).adaptations if spec else {}
+    """What each adaptation of an accepted study searches, in plain values. Methods are not looked at: no torch."""
+    asked = {name: AdaptationConfig.model_validate(each) for name, each in spec.get("adaptations", {}).items()}
     return {name: each.plain_space() or adaptations.get(name).space for name, each in asked.items()}
 
 

@@ -143,10 +143,10 @@ class Encoders:
             if encoder.pretrained_here:
                 rows = self._pretrain(encoder, recipe, start, weights)
             elif encoder.initialisation == "scratch":
-                draw_weights(self.study.backbone, recipe["seed"], weights)
+                draw_weights(self.study.backbone, recipe["seed"], weights, self.study.image_size)
             else:
                 source = self.study.weights[encoder.initialisation]
-                convert_weights(self.study.backbone, source, weights, self.say)
+                convert_weights(self.study.backbone, source, weights, self.say, self.study.image_size)
             picture = weights.with_suffix(".png")
             return Made(weights.read_bytes(), rows, picture.read_bytes() if picture.exists() else None)
 

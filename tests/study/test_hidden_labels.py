@@ -14,7 +14,7 @@ from study.config.load import read_study
 from study.data.ingest import ingest
 from study.data.pseudonyms import PseudonymKey
 from study.execution.cell_context import CellContext
-from study.execution.trial_jobs import test_sets
+from study.execution.trial_jobs import scored_on
 from study.ledger import frame
 from study.planning.plan import make_plan
 from study.run import run_study
@@ -158,7 +158,7 @@ def test_no_trial_of_an_outer_fold_holds_a_label_or_a_path_of_that_folds_test_se
         hidden = set(task.samples.filter(role="test")["row"])
         assert not hidden & {*job.train, *job.val}
         assert "test_labels" not in str(job) and job.run({}, 0).tests == {}
-        (test,) = job.run({}, 0, test_sets(task)).tests.values()
+        (test,) = job.run({}, 0, scored_on(task)).tests.values()
         assert set(test.rows) == hidden == set(pl.read_parquet(test.labels_uri)["row"])
         tested += [hidden] if cell.factors.get("validation") is None else []
     assert sorted(row for rows in tested for row in rows) == ingested.tasks["finding"].samples["row"].to_list()

@@ -1,146 +1,36 @@
-"""The ways of adapting an encoder to a task, by name: their hyperparameters, defaults and default search spaces. No
-torch."""
+"""The ways of adapting an encoder to a task: one file each in this folder, found by its name. No torch."""
 
 import importlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
-from sys import float_info
-from typing import Any
+import pkgutil
+from functools import cache
 
-from trainables.contracts import EpochRecord, TrialJob
+from trainables.adaptations.base import Adaptation, Hyperparameter, nearest
 
-FLOAT_MAX = float_info.max
+__all__ = ["Adaptation", "Hyperparameter", "get", "names", "words"]
 
-
-@dataclass(frozen=True)
-class Hyperparameter:
-    """One hyperparameter: its default, the values that make sense, and where a search looks unless it is told
-    otherwise.
-
-    `low` and `high` bound what is accepted (`open_low`, `open_high`: the bound itself is not); `search` is a plain
-    description of a distribution, `{"low", "high", "log"}` or `{"choices"}`, or None where the default space leaves
-    it at its default.
-    """
-
-    default: float | int
-    low: float
-    high: float = float("inf")
-    open_low: bool = False
-    open_high: bool = False
-    search: Mapping[str, Any] | None = None
-
-    def check(self, name: str, value: Any) -> float | int:
-        """The value in its own type. Raises ValueError when it has the wrong type or lies outside the bounds."""
-        kind = type(self.default)
-        whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-        if isinstance(value, bool) or not isinstance(value, int | float) or (kind is int and not whole):
-            raise ValueError(f"setting {name}: {value!r} is not {'a whole' if kind is int else 'a'} number")
-        below = value <= self.low if self.open_low else value < self.low
-        above = value >= self.high if self.open_high else value > self.high
-        if below or above or not -FLOAT_MAX <= value <= FLOAT_MAX:
-            raise ValueError(f"setting {name}: {value!r} is outside {self.bounds}")
-        return kind(value)
-
-    @property
-    def bounds(self) -> str:
-        return f"{'(' if self.open_low else '['}{self.low:g}, {self.high:g}{')' if self.open_high else ']'}"
+SHARED = {"base"}
 
 
-@dataclass(frozen=True)
-class Adaptation:
-    """`on_features`: it sees the features of one fixed encoder alone, computed once per encoder and task."""
-
-    name: str
-    module: str
-    hyperparameters: Mapping[str, Hyperparameter]
-    on_features: bool = False
-
-    @property
-    def defaults(self) -> dict[str, float | int]:
-        return {name: each.default for name, each in self.hyperparameters.items()}
-
-    @property
-    def space(self) -> dict[str, dict[str, Any]]:
-        """The default search space: name -> {"low", "high", "log"} or {"choices"}."""
-        return {name: dict(each.search) for name, each in self.hyperparameters.items() if each.search is not None}
-
-    def resolve(self, settings: Mapping[str, Any]) -> dict[str, float | int]:
-        """The defaults with `settings` laid over them. Raises ValueError for an unknown name or an impossible value."""
-        resolved = self.defaults
-        for name, value in settings.items():
-            if name not in self.hyperparameters:
-                raise ValueError(
-                    f"adaptation {self.name} has no setting {name!r}; nearest: {nearest(name, resolved)!r}"
-                )
-            resolved[name] = self.hyperparameters[name].check(name, value)
-        return resolved
-
-    def starts_frozen(self, settings: Mapping[str, Any], space: Mapping[str, Any]) -> bool:
-        """Whether runs under these settings and in this space may see features of the encoder as it was given, which
-        can then be computed once for all of them."""
-        return self.on_features or "release_epoch" in space or settings.get("release_epoch", 0) > 0
-
-    def run(self, job: TrialJob) -> Iterator[EpochRecord]:
-        """Import the module (and with it torch) and start the job there: a generator of records, one an epoch."""
-        return importlib.import_module(self.module).run(job)
-
-
-LABEL_SMOOTHING = Hyperparameter(0.0, 0, 1, open_high=True, search={"low": 0.0, "high": 0.2, "log": False})
-DROPOUT = Hyperparameter(0.0, 0, 1, open_high=True, search={"low": 0.0, "high": 0.5, "log": False})
-AUGMENTATION = Hyperparameter(0.5, 0, 1, search={"low": 0.0, "high": 1.0, "log": False})
-WEIGHT_DECAY = Hyperparameter(0.01, 0, search={"low": 1e-4, "high": 0.3, "log": True})
-HEAD_LR = Hyperparameter(1.0, 0, open_low=True, search={"low": 1.0, "high": 10.0, "log": True})
-
-ADAPTATIONS: dict[str, Adaptation] = {
-    "full": Adaptation(
-        "full",
-        "trainables.finetuning.finetuning",
-        {
-            "lr": Hyperparameter(1e-3, 0, open_low=True, search={"low": 1e-4, "high": 1e-2, "log": True}),
-            "weight_decay": WEIGHT_DECAY,
-            "head_lr": HEAD_LR,
-            "layer_decay": Hyperparameter(1.0, 0, 1, open_low=True, search={"low": 0.5, "high": 1.0, "log": False}),
-            "label_smoothing": LABEL_SMOOTHING,
-            "dropout": DROPOUT,
-            "augmentation": AUGMENTATION,
-            "batch": Hyperparameter(32, 2),
-            "release_epoch": Hyperparameter(0, 0),
-        },
-    ),
-    # Frankle et al. 2021, arXiv 2003.00152: so few parameters bear larger rates.
-    "batch_norm": Adaptation(
-        "batch_norm",
-        "trainables.finetuning.finetuning",
-        {
-            "lr": Hyperparameter(3e-3, 0, open_low=True, search={"low": 1e-4, "high": 3e-2, "log": True}),
-            "weight_decay": WEIGHT_DECAY,
-            "head_lr": HEAD_LR,
-            "label_smoothing": LABEL_SMOOTHING,
-            "dropout": DROPOUT,
-            "augmentation": AUGMENTATION,
-            "batch": Hyperparameter(32, 2),
-        },
-    ),
-    "linear": Adaptation(
-        "linear",
-        "trainables.finetuning.linear_probe",
-        {"weight_decay": Hyperparameter(1.0, 0, search={"low": 1e-3, "high": 1e2, "log": True})},
-        on_features=True,
-    ),
-}
-
-
+@cache
 def names() -> list[str]:
-    return list(ADAPTATIONS)
+    """All adaptations, sorted."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name not in SHARED)
 
 
+@cache
 def get(name: str) -> Adaptation:
     """The adaptation called `name`. Raises ValueError naming the nearest one there is."""
-    if name not in ADAPTATIONS:
-        raise ValueError(f"there is no adaptation {name!r}; nearest: {nearest(name, ADAPTATIONS)!r}")
-    return ADAPTATIONS[name]
+    if name not in names():
+        raise ValueError(f"there is no adaptation {name!r}; nearest: {nearest(name, dict.fromkeys(names()))!r}")
+    module = importlib.import_module(f"{__name__}.{name}")
+    [found] = [
+        each
+        for each in vars(module).values()
+        if isinstance(each, type) and issubclass(each, Adaptation) and each.__module__ == module.__name__
+    ]
+    return found(name)
 
 
-def nearest(name: str, known: Mapping[str, Any]) -> str:
-    return get_close_matches(str(name), list(known), n=1, cutoff=0.0)[0]
+def words(name: str) -> str:
+    """What a report calls an adaptation; one that is here no more, by its name."""
+    return get(name).words if name in names() else name

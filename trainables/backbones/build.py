@@ -15,16 +15,44 @@ SHOWN = 3
 """How many names of each kind a refusal lists."""
 
 
-def build(name: str) -> nn.Module:
+def build(name: str, image_size: int | None = None) -> nn.Module:
     """timm's `name` with random weights: (B, 1, H, W) -> (B, num_features).
 
-    Raises ValueError with the nearest name for one that timm does not have.
+    image_size: that of the images, told to networks which are built for one size. Raises ValueError with the nearest
+    name for one that timm does not have.
     """
     if not timm.is_model(name):
         near = difflib.get_close_matches(name, timm.list_models(), n=1)
         hint = f"; the nearest name is '{near[0]}'" if near else ""
         raise ValueError(f"backbone: timm has no network called '{name}'{hint}")
-    return timm.create_model(name, pretrained=False, in_chans=1, num_classes=0)
+    if image_size and _of_one_size(name):
+        try:
+            return _created(name, img_size=image_size)
+        except TypeError:  # a network of one size that cannot be told another
+            pass
+    return _created(name)
+
+
+def check_forward(module: nn.Module, image_size: int) -> None:
+    """Raises ValueError where the network, on the meta device, does not turn images of this size into features."""
+    images = torch.empty(2, 1, image_size, image_size, device="meta")
+    try:
+        features = module.eval()(images)
+    except Exception as error:  # a network fails in whatever way its layers do
+        line = " ".join(str(error).split())
+        raise ValueError(f"cannot take images of {image_size} px: {line}") from None
+    if features.shape != (2, module.num_features):
+        raise ValueError(f"gives {tuple(features.shape[1:])} for an image, and not {module.num_features} features")
+
+
+def _created(name: str, **options: Any) -> nn.Module:
+    return timm.create_model(name, pretrained=False, in_chans=1, num_classes=0, **options)
+
+
+def _of_one_size(name: str) -> bool:
+    """Whether timm builds this network for images of one size."""
+    about = timm.get_pretrained_cfg(name)
+    return about is not None and about.fixed_input_size
 
 
 def save(module: nn.Module, path: str | Path, meta: Mapping[str, Any]) -> None:

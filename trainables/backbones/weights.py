@@ -114,12 +114,12 @@ def fitting(weights: Weights) -> list[str]:
     return found
 
 
-def load(source: str | Path, backbone: str) -> tuple[nn.Module, list[str]]:
+def load(source: str | Path, backbone: str, image_size: int | None = None) -> tuple[nn.Module, list[str]]:
     """(the backbone with the weights of a file or of `timm:<name>`, what was done to make them fit).
 
     Raises ValueError where they cannot be used, ConnectionError where timm cannot download them.
     """
-    module = backbones.build(backbone)
+    module = backbones.build(backbone, image_size)
     if str(source).startswith(TIMM):
         name = str(source).removeprefix(TIMM) or backbone
         state, said = _downloaded(str(source), name, backbone), [f"takes timm's {name}"]
@@ -127,7 +127,11 @@ def load(source: str | Path, backbone: str) -> tuple[nn.Module, list[str]]:
         weights = read(source)
         state, fitted = fit(weights, backbone)
         said = [f"reads {weights.path.name}: {weights.format}", *weights.said, *fitted]
-    module.load_state_dict(state, strict=True)
+    try:
+        module.load_state_dict(state, strict=True)
+    except RuntimeError as error:
+        why = " ".join(str(error).split())
+        raise ValueError(f"{source}: does not fit {backbone} at {image_size} px: {why}") from None
     return module, said
 
 

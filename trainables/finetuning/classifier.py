@@ -11,6 +11,8 @@ from timm.models import group_parameters
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainables.backbones.norms import batch_norms
+
 CLASS_COUNT_PRIOR = 0.5
 """Added to each class's number of training images, so that one without any keeps a finite log prior."""
 
@@ -118,11 +120,6 @@ def probabilities(logits: Tensor, *, multi: bool = False) -> np.ndarray:
         raise FloatingPointError("predictions became NaN or infinite")
     logits = logits.detach().cpu().double()
     return (torch.sigmoid(logits) if multi else torch.softmax(logits, 1)).numpy()
-
-
-def batch_norms(encoder: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:
-    """The batch norms of a network."""
-    return [each for each in encoder.modules() if isinstance(each, nn.modules.batchnorm._BatchNorm)]
 
 
 @torch.no_grad()

@@ -44,12 +44,12 @@ def images(ref: FileRef, rows: Sequence[int] | None, *, size: int, window: tuple
     return StoredImages(node_cache.resized(ref, size=size, window=(low, high)), rows)
 
 
-def encoder(backbone: str, ref: FileRef | None, *, seed: int) -> nn.Module:
+def encoder(backbone: str, ref: FileRef | None, *, seed: int, image_size: int | None = None) -> nn.Module:
     """The backbone with the weights of `ref`, or (None) a random one of `seed`. The process's random state is left
     alone."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        module = backbones.build(backbone)
+        module = backbones.build(backbone, image_size)
     if ref is not None:
         backbones.load(module, node_cache.local(ref))
     return module

@@ -15,7 +15,6 @@ from trainables.contracts import EpochRecord, TestSet, TrialJob
 from trainables.finetuning import cross_validation, encoder_features, run_result
 from trainables.finetuning.classifier import (
     Classifier,
-    batch_norms,
     batches,
     batches_per_epoch,
     loss_of,
@@ -91,7 +90,7 @@ class FineTuning:
         self.job, self.settings, self.device, self.step, self.seen = job, settings, device.choose(job.gpus), 0, 0
         self.generator = torch.Generator().manual_seed(job.seed)
         labels = torch.as_tensor(test_sets.labels_of(job, job.train_labels))
-        encoder = encoder_features.encoder(job.backbone, job.encoder, seed=job.seed)
+        encoder = encoder_features.encoder(job.backbone, job.encoder, seed=job.seed, image_size=job.image_size)
         model = Classifier(encoder, labels, job.classes, dropout=settings["dropout"], generator=self.generator)
         self.model = device.place(model, self.device)
         self.released = _released(self.model.encoder, job)
@@ -200,14 +199,15 @@ def _spans(job: TrialJob, a_pass: int) -> Sequence[int]:
 
 
 def _released(encoder: nn.Module, job: TrialJob) -> list[nn.Parameter]:
-    """What of the encoder is trained once it is released; the rest needs no gradient. Raises ValueError where that is
-    nothing."""
-    if job.adaptation != "batch_norm":
-        return list(encoder.parameters())
+    """What of the encoder is trained once it is released; the rest needs no gradient. Raises ValueError where the
+    adaptation finds nothing to train."""
+    adaptation = adaptations.get(job.adaptation)
+    try:
+        adaptation.check(encoder)
+    except ValueError as error:
+        raise ValueError(f"adaptation {job.adaptation}: {job.backbone} {error}") from None
+    released = adaptation.trained_parameters(encoder)
     encoder.requires_grad_(False)
-    released = [each for norm in batch_norms(encoder) for each in norm.parameters()]
-    if not released:
-        raise ValueError(f"adaptation batch_norm: {job.backbone} has no batch norm to train")
     for each in released:
         each.requires_grad_(True)
     return released

@@ -38,7 +38,7 @@ def run(job: TrialJob) -> Iterator[EpochRecord]:
     computed once a node. Nothing is random, so the seed matters only where the encoder itself is made from it. Raises
     ValueError for settings, rows or features that make no sense.
     """
-    settings = adaptations.get("linear").resolve(job.settings)
+    settings = adaptations.get(job.adaptation).resolve(job.settings)
     run_result.check(job)
     parts = cross_validation.parts(job)
     with device.threads(job.threads), device.memory_share(job.gpus):
@@ -128,7 +128,9 @@ def features(job: TrialJob | FeaturesJob) -> np.ndarray:
     seed = job.seed if job.encoder is None else 0
     with device.threads(job.threads):
         where = device.choose(job.gpus)
-        encoder = device.place(encoder_features.encoder(job.backbone, job.encoder, seed=seed), where)
+        encoder = device.place(
+            encoder_features.encoder(job.backbone, job.encoder, seed=seed, image_size=job.image_size), where
+        )
         before = encoder_features.state_hash(encoder)
         found = encoder_features.embed(encoder, encoder_features.job_images(job, job.images, None), where).numpy()
         if encoder_features.state_hash(encoder) != before:

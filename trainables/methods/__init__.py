@@ -1,18 +1,13 @@
 """The self-supervised methods: one file each in this folder, found by its name.
 
-Nothing here imports torch, so a study can be checked where no method can run. A method's file defines, at its top
-level, one `class Settings(Common)` that uses pydantic, `settings` and the standard library alone, and one class under
-`@register`.
+A method's file defines one `class Settings(Common)` and one class under `@register`. Nothing here imports torch before
+a method is asked for.
 """
 
-import ast
 import difflib
-import functools
 import importlib
 import pkgutil
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -43,16 +38,10 @@ def get(name: str) -> Any:
     return _CLASSES[name]
 
 
-@functools.cache
 def settings_class(name: str) -> type[BaseModel]:
-    """The method's `Settings`, executed out of its parsed source without importing the file, hence without torch."""
+    """The method's `Settings`; imports its file and with it torch."""
     _check_name(name)
-    path = Path(__path__[0]) / f"{name}.py"
-    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-    wanted = [node for node in tree.body if _is_plain_import(node) or _is_settings(node)]
-    scope: dict[str, Any] = {"__name__": f"{__name__}.{name}"}
-    exec(compile(ast.Module(wanted, type_ignores=[]), str(path), "exec"), scope)
-    return scope["Settings"]
+    return importlib.import_module(f"{__name__}.{name}").Settings
 
 
 def validate_settings(name: str, settings: Mapping[str, Any], *, entry: str | None = None) -> dict[str, Any]:
@@ -85,18 +74,3 @@ def _check_name(name: str) -> None:
 def _nearest(word: str, known: list[str]) -> str:
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return f"; the nearest name is '{near[0]}'" if near else f"; known are {', '.join(known)}"
-
-
-def _is_settings(node: ast.stmt) -> bool:
-    return isinstance(node, ast.ClassDef) and node.name == "Settings"
-
-
-def _is_plain_import(node: ast.stmt) -> bool:
-    if isinstance(node, ast.ImportFrom):
-        modules = [node.module or ""]
-    elif isinstance(node, ast.Import):
-        modules = [alias.name for alias in node.names]
-    else:
-        return False
-    plain = sys.stdlib_module_names | {"pydantic"}
-    return all(module.partition(".")[0] in plain or module == f"{__name__}.settings" for module in modules)

@@ -1,4 +1,4 @@
-"""What the methods' settings are built of; no torch."""
+"""What the methods' settings are built of."""
 
 from typing import Any
 

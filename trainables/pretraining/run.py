@@ -64,7 +64,7 @@ class Run:
         kind = methods.get(name)
         settings = methods.settings_class(name).model_validate(config.settings)
         torch.manual_seed(config.seed)
-        backbone = backbones.build(config.backbone)
+        backbone = backbones.build(config.backbone, config.image_size)
         if config.start:
             backbones.load(backbone, node_cache.local(config.start))
         sync = config.sync_batch_norm and self.world > 1 and not kind.splits_norms

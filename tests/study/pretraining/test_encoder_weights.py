@@ -8,7 +8,13 @@ from safetensors import safe_open
 
 from study.config.load import read_study
 from study.errors import InputRefused, SurroundingsFailed
-from study.pretraining.encoder_weights import check_models, convert_weights, draw_weights, weights_identity
+from study.pretraining.encoder_weights import (
+    check_models,
+    check_weights,
+    convert_weights,
+    draw_weights,
+    weights_identity,
+)
 from trainables import backbones
 from trainables.backbones import weights
 
@@ -21,16 +27,16 @@ def test_a_name_for_timm_is_no_path():
 
 
 def test_what_cannot_be_downloaded_stops_the_study_unless_it_is_there(monkeypatch, tmp_path):
-    def unreachable(source, backbone):
+    def unreachable(source, *_):
         raise ConnectionError(f"{source}: no network")
 
     monkeypatch.setattr(weights, "load", unreachable)
     study = read_study("quickstart", ASKED)
     with pytest.raises(SurroundingsFailed, match=r"weights\.imagenet: timm:test_resnet\.r160_in1k: no network"):
-        check_models(study, tmp_path)
+        check_weights(study, tmp_path)
     (tmp_path / "encoders").mkdir()
     (tmp_path / "encoders" / "imagenet-0.json").touch()
-    check_models(study, tmp_path)
+    check_weights(study, tmp_path)
 
 
 def test_a_file_becomes_an_encoder_and_stands_for_its_bytes(tmp_path):
@@ -45,8 +51,26 @@ def test_a_file_becomes_an_encoder_and_stands_for_its_bytes(tmp_path):
     assert weights_identity("timm:resnet18.tv_in1k") == "timm:resnet18.tv_in1k"
 
 
-def test_batch_norm_alone_is_refused_on_a_network_that_has_none(tmp_path):
+def test_batch_norm_alone_is_refused_on_a_network_that_has_none():
     asked = ["pretraining.methods={}", "adaptations={batch_norm: {sizes: {share: [1]}}}"]
-    check_models(read_study("quickstart", [*asked, "backbone=test_resnet"]), tmp_path)
+    check_models(read_study("quickstart", [*asked, "backbone=test_resnet"]))
     with pytest.raises(InputRefused, match="adaptations.batch_norm: test_convnext has no batch norm to train"):
-        check_models(read_study("quickstart", [*asked, "backbone=test_convnext"]), tmp_path)
+        check_models(read_study("quickstart", [*asked, "backbone=test_convnext"]))
+
+
+@pytest.mark.parametrize("backbone", ["test_vit", "vit_tiny_patch16_224", "test_resnet", "test_efficientnet"])
+def test_a_network_that_is_built_for_one_size_is_built_for_that_of_the_study(backbone):
+    check_models(read_study("quickstart", ["pretraining.methods={}", f"backbone={backbone}"]))
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (["pretraining.methods={}", "backbone=levit_128", "image_size=72"], "backbone levit_128.*72 px.*image_size"),
+        (["pretraining.methods={swav: {}}", "backbone=test_vit"], r"pretraining\.methods\.swav: cannot take images of"),
+    ],
+)
+def test_a_size_that_a_network_cannot_take_is_refused_before_anything_is_computed(asked, message):
+    with pytest.raises(InputRefused, match=message) as refused:
+        check_models(read_study("quickstart", asked))
+    assert "\n" not in str(refused.value)

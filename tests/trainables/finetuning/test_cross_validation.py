@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from tests.trainables.jobs import adapted
 from trainables.finetuning import cross_validation, finetuning, linear_probe
 from trainables.scoring import metrics
 
@@ -10,7 +11,7 @@ FOLDS = [list(range(first, 48, 3)) for first in range(3)]
 
 
 def records_of(run, job):
-    found = [dataclasses.asdict(record) for record in run(job)]
+    found = [dataclasses.asdict(record) for record in run(adapted(run, job))]
     for record in found:
         if record["result"]:
             record["result"].pop("seconds"), record["result"].pop("device_seconds")
@@ -78,4 +79,4 @@ def test_folds_advance_side_by_side_in_equal_updates(trial):
 )
 def test_folds_that_do_not_part_the_subset_are_refused(trial, changes, message):
     with pytest.raises(ValueError, match=message):
-        next(linear_probe.run(trial(**{"val": [], **changes})))
+        next(linear_probe.run(trial(adaptation="linear", **{"val": [], **changes})))

@@ -15,7 +15,7 @@ from trainables.scoring import metrics
 
 
 def records_of(job):
-    found = [dataclasses.asdict(record) for record in linear_probe.run(job)]
+    found = [dataclasses.asdict(record) for record in linear_probe.run(job.but(adaptation="linear"))]
     for record in found:
         record["result"].pop("seconds"), record["result"].pop("device_seconds")
     return found

@@ -1,8 +1,5 @@
 """What every method promises; a new file in trainables/methods is taken up by itself."""
 
-import subprocess
-import sys
-
 import pytest
 import torch
 
@@ -213,20 +210,22 @@ def test_dino_freezes_its_last_layer_for_a_share_of_the_budget():
     assert [bool(list(method.frozen(Moment(step, 8)))) for step in range(8)] == [True] * 2 + [False] * 6
 
 
-@pytest.mark.parametrize("name", methods.names())
-def test_settings_read_from_source_equal_those_of_the_module(name):
-    imported = sys.modules[methods.get(name).__module__].Settings
-    assert methods.settings_class(name).model_json_schema() == imported.model_json_schema()
-    assert methods.validate_settings(name, {}) == imported().model_dump(mode="json")
-
-
-def test_settings_are_checked_without_torch():
-    code = (
-        "import sys; from trainables import methods\n"
-        "for name in methods.names(): methods.validate_settings(name, {})\n"
-        "assert methods.names() and 'torch' not in sys.modules and 'timm' not in sys.modules"
+def test_a_method_is_a_file_whatever_else_it_holds(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(
+        "from pydantic import Field\n"
+        "from trainables.methods import register\n"
+        "from trainables.methods.base import Method\n"
+        "from trainables.methods.settings import Common\n"
+        "LEAST = 3\n"
+        "def helper(): return LEAST\n"
+        "class Settings(Common):\n    width: int = Field(LEAST, ge=LEAST)\n"
+        "@register\nclass Mine(Method):\n    pass\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    monkeypatch.setattr(methods, "__path__", [*methods.__path__, str(tmp_path)])
+    assert "mine" in methods.names() and methods.get("mine").__name__ == "Mine"
+    assert methods.validate_settings("mine", {})["width"] == 3
+    with pytest.raises(ValueError, match="pretraining.methods.mine.width"):
+        methods.validate_settings("mine", {"width": 2})
 
 
 def test_settings_come_back_whole_and_plain():

@@ -46,7 +46,7 @@ def learn(method: Method, network: torch.nn.Module, part: slice, *, order: bool)
         network(rows, AT).loss.backward()
         method.after_step(AT)
     gradients = {f"gradient of {name}": p.grad for name, p in method.named_parameters() if p.grad is not None}
-    return gradients | {f"buffer {name}": value for name, value in method.named_buffers()}
+    return gradients | {f"buffer {name}": value for name, value in method.named_buffers() if value.numel()}
 
 
 def main(rank: int, folder: Path) -> None:

@@ -6,13 +6,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from study.data import node_cache
+from tests.trainables.jobs import adapted
 from trainables.contracts import FileRef, TestSet
 from trainables.finetuning import finetuning, linear_probe
 from trainables.scoring import metrics, thresholds
 
 
 def result_of(run, job):
-    return dataclasses.asdict(list(run(job))[-1].result)
+    return dataclasses.asdict(list(run(adapted(run, job)))[-1].result)
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ def test_one_image_a_patient_leaves_images_alone(trial, test_set):
 
 def test_an_unknown_rule_for_patients_is_refused(trial):
     with pytest.raises(ValueError, match="patient_score: 'median' is none of mean, max"):
-        next(linear_probe.run(trial(patient_score="median")))
+        next(linear_probe.run(trial(adaptation="linear", patient_score="median")))
 
 
 def test_a_row_of_findings_without_a_label_is_named(trial, findings):
@@ -102,4 +103,4 @@ def test_labels_that_are_not_a_mark_for_each_finding_are_refused(trial, findings
     job = trial(**multi)
     job.val_labels[3] = label
     with pytest.raises(ValueError, match="val: a label is not a list of 3 times 0 or 1"):
-        next(linear_probe.run(job))
+        next(linear_probe.run(job.but(adaptation="linear")))
