@@ -11,7 +11,6 @@ from analysis.report.report import write_report
 from cluster.session import ClusterUnavailable, Resources, session
 from study.config import Study
 from study.console import Console
-from study.data.ingest import check_sources, ingest
 from study.data.pseudonyms import PseudonymKey, find_key
 from study.errors import InputRefused, SurroundingsFailed
 from study.execution.cell_context import CellContext, run_adaptation
@@ -19,6 +18,7 @@ from study.execution.retries import free_failed
 from study.execution.worker import RunJob
 from study.failpoints import failpoint
 from study.finals.stage import failed_cells, final_stage
+from study.ingest import check_sources, ingest
 from study.ledger import Ledger, lock
 from study.planning.accepted import accept, accepted, check_accepted, planned, spaces
 from study.planning.plan import make_plan
@@ -189,5 +189,5 @@ def _slots(study: Study, cluster: Resources) -> tuple[int, int]:
 
 def _key(study: Study, key_file: Path | None, say: Callable[[str], None]) -> PseudonymKey | None:
     """Real patients need the user's key; phantoms have a public one of their own."""
-    real = study.corpus.dicom or any(task.phantom is None for task in study.tasks.values())
+    real = study.corpus.dicom or any(not task.reader.public for task in study.tasks.values())
     return find_key(key_file, make=True, say=say) if real else None

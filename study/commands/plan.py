@@ -14,7 +14,7 @@ def add_to(commands: Any) -> None:
 
 def _plan(options: argparse.Namespace) -> int:
     from study.config.load import read_study
-    from study.data.ingest import check_sources, preview
+    from study.ingest import check_sources, preview
     from study.planning.plan import make_plan
     from study.planning.plan_text import plan_lines
     from study.pretraining.encoder_weights import check_models

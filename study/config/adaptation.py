@@ -4,9 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from study.fields import Count, Levels, Share, StrictConfig
 from study.vocabulary import Objective
-
-from .base import Count, Levels, Share, StrictConfig
 
 
 class Range(StrictConfig):

@@ -7,16 +7,12 @@ from pydantic import ValidationError
 
 from study.config import Study
 from study.errors import InputRefused
+from study.fields import data_keys
 
 # Key paths (a star stands for one part) that may be added to, raised, lowered or moved at any time.
 EXTENTS = [
     ("data",),
-    ("corpus", "dicom"),
-    ("tasks", "*", "images"),
-    ("tasks", "*", "labels"),
-    ("tasks", "*", "npz"),
-    ("tasks", "*", "external", "*", "images"),
-    ("tasks", "*", "external", "*", "labels"),
+    *data_keys(Study),
     ("weights", "*"),
     ("initialisations",),
     ("pretraining", "seeds"),

@@ -9,8 +9,9 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from study.config import Study, Task, search_space
+from study.config import Study, search_space
 from study.errors import InputRefused
+from study.fields import moved
 from trainables import adaptations
 
 PRESETS = Path(__file__).parent.parent / "presets"
@@ -238,20 +239,10 @@ def _check_start(study: Study, name: str, known: list[str], refuse: Callable[[tu
 def _absolute(study: Study, folder: Path) -> Study:
     base = folder / study.data.expanduser() if study.data else folder
 
-    def at(path: Path | None) -> Path | None:
-        return None if path is None else (base / path.expanduser()).resolve()
+    def at(path: Path) -> Path:
+        return (base / path.expanduser()).resolve()
 
-    def placed(task: Task) -> Task:
-        external = {
-            name: each.model_copy(update={"images": at(each.images), "labels": at(each.labels)})
-            for name, each in task.external.items()
-        }
-        places = {"images": at(task.images), "labels": at(task.labels), "npz": at(task.npz), "external": external}
-        return task.model_copy(update=places)
-
-    tasks = {name: placed(task) for name, task in study.tasks.items()}
-    corpus = study.corpus.model_copy(update={"dicom": [at(path) for path in study.corpus.dicom]})
     weights = {
         name: given if given.startswith("timm:") else str(at(Path(given))) for name, given in study.weights.items()
     }
-    return study.model_copy(update={"tasks": tasks, "corpus": corpus, "weights": weights})
+    return moved(study, at).model_copy(update={"weights": weights})

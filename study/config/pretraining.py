@@ -8,9 +8,8 @@ from pydantic import (
     model_serializer,
 )
 
+from study.fields import Batch, Count, Name, Seconds, StrictConfig
 from trainables.methods import validate_settings
-
-from .base import Batch, Count, Name, Seconds, StrictConfig
 
 Budget = Literal["images", "device_seconds", "published"]
 

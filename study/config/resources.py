@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from .base import Count, Seconds, StrictConfig
+from study.fields import Count, Seconds, StrictConfig
 
 
 class Slot(StrictConfig):

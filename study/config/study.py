@@ -5,9 +5,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from study.data.task import Task
+from study.fields import Name, StrictConfig
+
 from .adaptation import AdaptationConfig, Scoring, Selection
-from .base import Name, StrictConfig
-from .data import CorpusConfig, Task
+from .corpus import CorpusConfig
 from .pretraining import Pretraining
 from .resources import ResourcesConfig
 

@@ -24,6 +24,7 @@ from study import versions
 from study.data import store_entries
 from study.data.dicom import Header, Rejected, Slice, read_header, read_slices
 from study.data.phantom import scans
+from study.data.phantom.settings import PhantomSettings
 from study.data.pseudonyms import PHANTOM_KEY, PseudonymKey
 from study.data.slice_store import StoreWriter
 from study.errors import InputRefused
@@ -48,14 +49,16 @@ class Corpus:
     rejects: list[dict[str, Any]]
 
 
-def ingest_corpus(source: Any, *, store: Path, key: PseudonymKey | None, say: Callable[[str], None]) -> Corpus:
-    """The slice store of ``source`` (``.dicom``: a folder, or ``.phantom``: settings), made unless it is there already.
+def ingest_corpus(
+    source: Path | PhantomSettings, *, store: Path, key: PseudonymKey | None, say: Callable[[str], None]
+) -> Corpus:
+    """The slice store of ``source`` (a folder of DICOM files, or a phantom), made unless it is there already.
 
     A phantom has a public key of its own. Raises InputRefused for a missing folder, for one without a usable CT image,
     and for an entry made with another key.
     """
-    settings = getattr(source, "phantom", None)
-    if settings is not None:
+    if isinstance(source, PhantomSettings):
+        settings = source
         listing = store_entries.fingerprint(["corpus", versions.CORPUS, scans.identity(settings)])
 
         def make(entry: Path) -> None:
@@ -66,7 +69,7 @@ def ingest_corpus(source: Any, *, store: Path, key: PseudonymKey | None, say: Ca
         return _open(Path(store), listing, PHANTOM_KEY, make, say)
     if key is None:
         raise InputRefused("real images need a pseudonym key")
-    folder = Path(source.dicom)
+    folder = source
     files = _files(folder)
     listing = store_entries.fingerprint(["corpus", versions.CORPUS], files)
     return _open(Path(store), listing, key, lambda entry: _ingest(folder, files, entry, key, listing, say), say)

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -16,10 +15,18 @@ from study.data.samples import Sample, distinct_rows, paths_of
 from study.data.splits import token_of
 from study.data.task_files import folder_pixels, write_images, write_test_labels
 from study.errors import InputRefused
+from study.fields import DataFile, DataFolder, StrictConfig
 from study.storage.file_ref import FileRef
 
 DOCUMENT = "external.json"
 COLUMNS = {"row": pl.Int64, "digest": pl.String, "patient": pl.String, "token": pl.String}
+
+
+class External(StrictConfig):
+    """A further test set of a task's classes: an image folder with a CSV of which every row is tested."""
+
+    images: DataFolder
+    labels: DataFile
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,7 @@ class ExternalSet:
 def freeze_external(
     task: str,
     name: str,
-    source: Any,
+    source: External,
     *,
     coding: Coding,
     known: Collection[str],
@@ -62,7 +69,9 @@ def freeze_external(
 
     def make(entry: Path) -> None:
         samples = external_samples(task, name, source, coding=coding, known=known, say=say)
-        images = write_images(entry / "images.arrow", samples, folder_pixels(Path(source.images), labels), key)
+        images = write_images(
+            entry / "images.arrow", samples, folder_pixels(Path(source.images), labels), key, unit="grey"
+        )
         table = [(i, s.digest, key.of(s.row.patient), s.token) for i, s in enumerate(samples)]
         pl.DataFrame(table, schema=COLUMNS, orient="row").write_parquet(entry / "samples.parquet")
         write_test_labels(entry / "test_labels.parquet", samples, coding.kind)
@@ -79,7 +88,7 @@ def freeze_external(
 
 
 def external_samples(
-    task: str, name: str, source: Any, *, coding: Coding, known: Collection[str], say: Callable[[str], None]
+    task: str, name: str, source: External, *, coding: Coding, known: Collection[str], say: Callable[[str], None]
 ) -> list[Sample]:
     """The samples, all in role test, by token and digest; refuses as ``freeze_external`` does, naming file and line."""
     labels = Path(source.labels)
@@ -101,7 +110,7 @@ def external_samples(
     return sorted(samples, key=lambda sample: (sample.token, sample.digest))
 
 
-def _rows(source: Any, coding: Coding) -> tuple[list[LabelRow], bool]:
+def _rows(source: External, coding: Coding) -> tuple[list[LabelRow], bool]:
     labels = Path(source.labels)
     findings = coding.classes if coding.kind == "multi" else None
     rows, with_patients = read_labels(labels, findings)

@@ -1,31 +1,28 @@
 """A labelled set into a frozen task: images in a store, samples with their roles, test labels in their own file."""
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
 
+from study import versions
 from study.data import store_entries
 from study.data.external_test_sets import ExternalSet, external_samples, freeze_external
-from study.data.labels_csv import Coding, read_labels
-from study.data.npz_archive import read_archive
-from study.data.phantom import scans
+from study.data.labels_csv import Coding
 from study.data.pseudonyms import PHANTOM_KEY, PseudonymKey
-from study.data.samples import Split, paths_of, split_folder
+from study.data.readers import Labelled
+from study.data.samples import Split, split_rows
+from study.data.slice_store import Unit
 from study.data.splits import Shares
-from study.data.task_files import Pixels, folder_pixels, write_images, write_test_labels
+from study.data.task import Task
+from study.data.task_files import write_images, write_test_labels
 from study.errors import InputRefused
 from study.identity import digest
 from study.storage.file_ref import FileRef
 from study.vocabulary import Kind
 
-VERSION = 1  # raised whenever the same files would give another task
 DOCUMENT = "task.json"
 
 
@@ -63,25 +60,21 @@ class FrozenTask:
 
 
 def freeze_task(
-    name: str, source: Any, *, store: Path, key: PseudonymKey | None, seed: int, say: Callable[[str], None]
+    name: str, source: Task, *, store: Path, key: PseudonymKey | None, seed: int, say: Callable[[str], None]
 ) -> FrozenTask:
     """The frozen task of ``source``, made unless it is in the store already.
 
-    ``source`` is a labelled folder (``images``, ``labels``, ``positive`` or ``findings``), an archive (``npz``,
-    ``positive``) or a phantom (``phantom``: settings), with ``test_fraction``, ``val_fraction``, ``outer_folds`` and
-    ``external`` test sets. Raises InputRefused for whatever is wrong with it, naming file and line.
+    Raises InputRefused for whatever is wrong with it, naming file and line.
     """
-    settings = source.phantom
-    key = PHANTOM_KEY if settings is not None else key
+    reader = source.reader
+    key = PHANTOM_KEY if reader.public else key
     if key is None:
         raise InputRefused("real images need a pseudonym key")
-    identity = _identity(source, seed)
-    listing = store_entries.fingerprint(identity) if settings is not None else _listing(identity, source)
+    listing = reader.listing(_identity(source, seed))
 
     def make(entry: Path) -> None:
-        with _opened(source) as (split_by, pixels):
-            splits = split_by(name, shares=_shares(source), seed=seed, say=say)
-            _write(name, splits, pixels, entry, key, listing)
+        with reader.opened(name, say) as labelled:
+            _write(name, _split(name, source, labelled, seed), labelled, reader.unit, entry, key, listing)
 
     entry = store_entries.opened_or_made(Path(store), f"task-{name}-{listing[:12]}", key, DOCUMENT, make)
     content = store_entries.read(entry, DOCUMENT)
@@ -107,13 +100,13 @@ def freeze_task(
     return opened("", content, folds=folds, external=external)
 
 
-def preview_task(name: str, source: Any, *, seed: int) -> TaskPreview:
+def preview_task(name: str, source: Task, *, seed: int) -> TaskPreview:
     """The split that ``freeze_task`` would make: files are hashed, but not decoded, and nothing is left behind."""
 
     def quiet(text: str) -> None: ...
 
-    with _opened(source) as (split_by, _):
-        splits = split_by(name, shares=_shares(source), seed=seed, say=quiet)
+    with source.reader.opened(name, quiet) as labelled:
+        splits = _split(name, source, labelled, seed)
     coding = splits[0].coding
     known = {sample.digest for sample in splits[0].samples}
     for other, given in source.external.items():
@@ -127,66 +120,30 @@ def preview_task(name: str, source: Any, *, seed: int) -> TaskPreview:
     return seen(splits[0]) if len(splits) == 1 else seen(splits[0].outer(), [seen(split) for split in splits])
 
 
-@contextmanager
-def _opened(source: Any) -> Iterator[tuple[Callable[..., list[Split]], Pixels]]:
-    """What splits a source and what gives a row's pixels; a phantom lies in a temporary folder meanwhile."""
-    if source.phantom is not None:
-        with TemporaryDirectory() as folder:
-            scans.write_task(source.phantom, Path(folder))
-            yield _folder(Path(folder), Path(folder) / "labels.csv", scans.FINDING, None)
-    elif source.npz is not None:
-        archive = read_archive(Path(source.npz))
-        yield partial(archive.split, positive=source.positive), archive.pixels
-    else:
-        yield _folder(Path(source.images), Path(source.labels), source.positive, source.findings)
+def _split(name: str, source: Task, labelled: Labelled, seed: int) -> list[Split]:
+    """One split, or one an outer fold."""
+    shares = Shares(source.test_fraction, source.val_fraction, source.outer_folds)
+    return split_rows(name, labelled.rows, labelled.coding, shares=shares, seed=seed)
 
 
-def _folder(
-    images: Path, labels: Path, positive: str | None, findings: list[str] | None
-) -> tuple[Callable[..., list[Split]], Pixels]:
-    split_by = partial(split_folder, images=images, labels=labels, positive=positive, findings=findings)
-    return split_by, folder_pixels(images, labels)
-
-
-def _shares(source: Any) -> Shares:
-    return Shares(source.test_fraction, source.val_fraction, source.outer_folds)
-
-
-def _identity(source: Any, seed: int) -> list[Any]:
+def _identity(source: Task, seed: int) -> list[Any]:
     """What is left out where it is not used keeps the entries of earlier versions."""
-    settings = source.phantom
-    what = scans.identity(settings) if settings is not None else source.positive
-    used = {"findings": source.findings, "outer_folds": source.outer_folds}
-    used = {name: value for name, value in used.items() if value}
-    return ["task", VERSION, what, source.test_fraction, source.val_fraction, seed, *([used] if used else [])]
+    what, used = source.reader.identity()
+    used = {name: value for name, value in (used | {"outer_folds": source.outer_folds}).items() if value}
+    return ["task", versions.TASK, what, source.test_fraction, source.val_fraction, seed, *([used] if used else [])]
 
 
-def _listing(identity: list[Any], source: Any) -> str:
-    if source.npz is not None:
-        return store_entries.fingerprint([*identity, "npz"], [("npz", _there(Path(source.npz)))])
-    rows, _ = read_labels(Path(source.labels), source.findings)
-    paths = paths_of(rows, Path(source.images), Path(source.labels))
-    labels = hashlib.sha256(Path(source.labels).read_bytes()).hexdigest()
-    return store_entries.fingerprint(
-        [*identity, labels], {(row.file, path) for row, path in zip(rows, paths, strict=True)}
-    )
-
-
-def _there(path: Path) -> Path:
-    if not path.is_file():
-        raise InputRefused(f"{path}: there is no such file of images and labels")
-    return path
-
-
-def _write(name: str, splits: list[Split], pixels: Pixels, entry: Path, key: PseudonymKey, listing: str) -> None:
+def _write(
+    name: str, splits: list[Split], labelled: Labelled, unit: Unit, entry: Path, key: PseudonymKey, listing: str
+) -> None:
     folds = splits if len(splits) > 1 else []
     whole = splits[0].outer() if folds else splits[0]
-    images = write_images(entry / "images.arrow", whole.samples, pixels, key)
+    images = write_images(entry / "images.arrow", whole.samples, labelled.pixels, key, unit=unit)
     for of, split in [("", whole), *((f"-{fold}", split) for fold, split in enumerate(folds))]:
         split.frame(lambda sample: key.of(sample.row.patient)).write_parquet(entry / f"samples{of}.parquet")
         write_test_labels(entry / f"test_labels{of}.parquet", split.samples, split.coding.kind)
     content = {
-        "version": VERSION,
+        "version": versions.TASK,
         "name": name,
         "classes": whole.coding.classes,
         "positive": whole.coding.positive,

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from study.data.labels_csv import SPLITS, Coding, LabelRow, classes_of, read_labels, some
+from study.data.labels_csv import SPLITS, Coding, LabelRow, some
 from study.data.splits import Shares, SplitPatient, freeze, freeze_folds, split_hash, token_of
 from study.errors import InputRefused
 
@@ -87,29 +87,6 @@ class Split:
         return [name for name, value in zip(self.coding.classes, sample.label, strict=True) if value]
 
 
-def split_folder(
-    name: str,
-    images: Path,
-    labels: Path,
-    positive: str | None,
-    findings: list[str] | None,
-    *,
-    shares: Shares,
-    seed: int,
-    say: Callable[[str], None],
-) -> list[Split]:
-    """Samples of the CSV ``labels`` with files below ``images``: one split, or one an outer fold.
-
-    InputRefused for whatever is wrong, naming file and line.
-    """
-    rows, with_patients = read_labels(labels, findings)
-    coding = Coding(findings, None, "multi") if findings else Coding(*classes_of(labels, rows, positive))
-    if not with_patients:
-        say(f"task {name}: {labels} has no column 'patient', so each image counts as a patient of its own")
-    kept = distinct_rows(name, rows, images, labels, say)
-    return split_rows(name, kept, coding, shares=shares, seed=seed)
-
-
 def distinct_rows(
     name: str, rows: list[LabelRow], images: Path, labels: Path, say: Callable[[str], None]
 ) -> dict[str, LabelRow]:
@@ -123,7 +100,7 @@ def distinct_rows(
     return kept
 
 
-def split_rows(name: str, kept: dict[str, LabelRow], coding: Coding, *, shares: Shares, seed: int) -> list[Split]:
+def split_rows(name: str, kept: Mapping[str, LabelRow], coding: Coding, *, shares: Shares, seed: int) -> list[Split]:
     """Splits of rows by their images' digests: given roles stay, and what has none is dealt, as ``freeze`` does."""
     by_patient: dict[str, list[tuple[LabelRow, str]]] = {}
     for digest, row in kept.items():

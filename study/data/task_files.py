@@ -11,7 +11,7 @@ from study.data.image_files import decode_grey
 from study.data.labels_csv import LabelRow
 from study.data.pseudonyms import PseudonymKey
 from study.data.samples import Sample, plain
-from study.data.slice_store import StoreWriter
+from study.data.slice_store import StoreWriter, Unit
 from study.errors import InputRefused
 from study.storage.file_ref import FileRef
 
@@ -20,9 +20,9 @@ TEST_FINDINGS = {"row": pl.Int64, "digest": pl.String, "labels": pl.List(pl.Int8
 Pixels = Callable[[LabelRow], np.ndarray]
 
 
-def write_images(path: Path, samples: Sequence[Sample], pixels: Pixels, key: PseudonymKey) -> FileRef:
+def write_images(path: Path, samples: Sequence[Sample], pixels: Pixels, key: PseudonymKey, *, unit: Unit) -> FileRef:
     """The samples' images, in their order."""
-    with StoreWriter(path, unit="grey") as writer:
+    with StoreWriter(path, unit=unit) as writer:
         for sample in samples:
             patient = key.of(sample.row.patient)
             writer.append(pixels(sample.row), digest=sample.digest, patient=patient, series="", position=0.0)

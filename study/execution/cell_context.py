@@ -8,11 +8,11 @@ from study import identity
 from study.config import Study
 from study.console import Console
 from study.data.frozen_task import FrozenTask
-from study.data.ingest import Ingested
 from study.errors import InputRefused
 from study.execution.shared_features import Features, shares_features
 from study.execution.trial_jobs import fingerprint, trial_job
 from study.execution.worker import RunJob
+from study.ingest import Ingested
 from study.ledger import Ledger
 from study.planning.plan import Cell, Plan
 from study.storage.file_ref import FileRef

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 from study import identity, versions
 from study.config import Study
 from study.console import Console
-from study.data.ingest import Ingested
 from study.errors import InputRefused, SurroundingsFailed
 from study.failpoints import failpoint
+from study.ingest import Ingested
 from study.ledger import Ledger
 from study.planning.plan import Encoder, Plan
 from study.pretraining.concurrent_jobs import ConcurrentJob, side_by_side

@@ -11,10 +11,10 @@ from PIL import Image
 from cluster.session import Resources
 from study.config import Study
 from study.config.load import read_study
-from study.data.ingest import ingest
 from study.data.pseudonyms import PseudonymKey
 from study.execution.cell_context import CellContext
 from study.execution.trial_jobs import scored_on
+from study.ingest import ingest
 from study.ledger import frame
 from study.planning.plan import make_plan
 from study.run import run_study

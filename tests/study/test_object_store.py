@@ -89,7 +89,7 @@ def test_killed_and_run_again_a_study_in_an_object_store_equals_one_on_a_disk(bu
 
 def test_an_ingested_store_is_copied_up_once_and_read_by_uri_and_digest(bucket, tmp_path, monkeypatch):
     from study.config.load import check
-    from study.data.ingest import ingest
+    from study.ingest import ingest
 
     study = check(
         STUDY | {"corpus": METHOD["corpus"], "pretraining": METHOD["pretraining"]}, source="", folder=tmp_path

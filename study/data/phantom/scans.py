@@ -21,6 +21,7 @@ from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
 from study import versions
 from study.data.phantom.anatomy import Anatomy
+from study.data.phantom.settings import PhantomSettings
 
 FINDING, NORMAL = "finding", "normal"
 WINDOW = (-1000.0, 400.0)  # Hounsfield units shown as 0..255 in the labelled set
@@ -30,12 +31,12 @@ _SPACING = 5.0  # mm between slices
 _FIELD_OF_VIEW = 400.0  # mm
 
 
-def identity(settings: Any) -> dict[str, Any]:
+def identity(settings: PhantomSettings) -> dict[str, Any]:
     """All that shapes the images, for a fingerprint."""
     return {"phantom": versions.PHANTOM, **{name: getattr(settings, name) for name in _FIELDS}}
 
 
-def write_corpus(settings: Any, folder: Path) -> None:
+def write_corpus(settings: PhantomSettings, folder: Path) -> None:
     """``patients`` x ``slices`` DICOM files, one series a patient, below ``folder``."""
     for patient in range(settings.patients):
         rng = _generator(settings, "corpus", patient)
@@ -48,7 +49,7 @@ def write_corpus(settings: Any, folder: Path) -> None:
             _dicom(settings, patient, i, pixels).save_as(place / f"{i:04d}.dcm", enforce_file_format=True)
 
 
-def write_task(settings: Any, folder: Path) -> None:
+def write_task(settings: PhantomSettings, folder: Path) -> None:
     """``labels.csv`` (file, label, patient) and 8-bit PNGs in ``images/``, as a labelled image folder."""
     (Path(folder) / "images").mkdir(parents=True, exist_ok=True)
     with open(Path(folder) / "labels.csv", "w", newline="", encoding="utf-8") as file:
@@ -59,7 +60,7 @@ def write_task(settings: Any, folder: Path) -> None:
             rows.writerow([name, label, patient])
 
 
-def _labelled(settings: Any) -> Iterator[tuple[str, str, str, bytes]]:
+def _labelled(settings: PhantomSettings) -> Iterator[tuple[str, str, str, bytes]]:
     count = settings.labelled_patients
     order = _generator(settings, "findings", 0).permutation(count)
     ill = set(order[: round(settings.prevalence * count)].tolist())
@@ -73,7 +74,7 @@ def _labelled(settings: Any) -> Iterator[tuple[str, str, str, bytes]]:
             yield f"images/{patient:04d}-{i:02d}.png", label, f"labelled-{patient:04d}", _png(pixels)
 
 
-def _generator(settings: Any, part: str, patient: int) -> np.random.Generator:
+def _generator(settings: PhantomSettings, part: str, patient: int) -> np.random.Generator:
     """Patients are drawn independently, so that more of them, or more slices, leave the others as they were."""
     text = f"labelcurve phantom {versions.PHANTOM} {settings.seed} {part} {patient}"
     return np.random.default_rng(list(hashlib.sha256(text.encode()).digest()))
@@ -87,12 +88,12 @@ def _png(hu: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def _uid(settings: Any, *parts: object) -> UID:
+def _uid(settings: PhantomSettings, *parts: object) -> UID:
     text = f"labelcurve phantom {versions.PHANTOM} {settings.seed} {parts}"
     return UID(f"2.25.{int.from_bytes(hashlib.sha256(text.encode()).digest()[:15], 'big')}")
 
 
-def _dicom(settings: Any, patient: int, i: int, hu: np.ndarray) -> Dataset:
+def _dicom(settings: PhantomSettings, patient: int, i: int, hu: np.ndarray) -> Dataset:
     """A CT Image Storage data set. Everything that pydicom would date or number by itself is set here."""
     spacing = _FIELD_OF_VIEW / settings.size
     item = Dataset()

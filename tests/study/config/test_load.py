@@ -6,8 +6,8 @@ import pytest
 
 from study.config import search_space
 from study.config.load import read_study
-from study.data.ingest import check_sources
 from study.errors import InputRefused
+from study.ingest import check_sources
 
 GOOD = """\
 name: mine

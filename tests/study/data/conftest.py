@@ -1,9 +1,9 @@
 import os
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
+from study.data.phantom.settings import PhantomSettings
 from study.data.pseudonyms import PseudonymKey
 
 
@@ -29,8 +29,8 @@ def cache_folder(tmp_path, monkeypatch) -> Path:
 
 
 @pytest.fixture
-def tiny_phantom() -> SimpleNamespace:
-    return SimpleNamespace(
+def tiny_phantom() -> PhantomSettings:
+    return PhantomSettings(
         patients=3, slices=4, size=32, visibility=0.5, prevalence=0.5, seed=7, labelled_patients=12, labelled_slices=2
     )
 

@@ -3,7 +3,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pydicom
 import pytest
@@ -19,11 +18,11 @@ from study.errors import InputRefused
 @pytest.fixture
 def source(tiny_phantom, tmp_path):
     scans.write_corpus(tiny_phantom, tmp_path / "source")
-    return SimpleNamespace(dicom=tmp_path / "source")
+    return tmp_path / "source"
 
 
 def test_slices_lie_by_series_in_order_of_position(source, tmp_path, key, say):
-    files = sorted(source.dicom.rglob("*.dcm"))
+    files = sorted(source.rglob("*.dcm"))
     for i, path in enumerate(files):  # file names now say the opposite of the positions
         path.rename(path.with_name(f"x{len(files) - i:03d}"))
     found = ingest_corpus(source, store=tmp_path / "store", key=key, say=say)
@@ -35,22 +34,22 @@ def test_slices_lie_by_series_in_order_of_position(source, tmp_path, key, say):
 
 def test_file_names_and_key_do_not_change_the_order(source, tmp_path, key, say):
     first = SliceStore.open(ingest_corpus(source, store=tmp_path / "a", key=key, say=say).images.uri)
-    for i, path in enumerate(sorted(source.dicom.rglob("*.dcm"), reverse=True)):
-        path.rename(source.dicom / f"{i:03d}")
+    for i, path in enumerate(sorted(source.rglob("*.dcm"), reverse=True)):
+        path.rename(source / f"{i:03d}")
     other = PseudonymKey(b"another key of mine")
     second = SliceStore.open(ingest_corpus(source, store=tmp_path / "b", key=other, say=say).images.uri)
     assert first.digests == second.digests and set(first.patients).isdisjoint(second.patients)
 
 
 def test_nothing_written_names_a_person_or_a_path(source, tmp_path, key, say):
-    for path in source.dicom.rglob("*.dcm"):
+    for path in source.rglob("*.dcm"):
         image = pydicom.dcmread(path)
         image.PatientName, image.PatientBirthDate = "Roe^Jane", "19700131"
         image.save_as(path)
-    (source.dicom / "Roe-Jane-notes.txt").write_text("notes")
+    (source / "Roe-Jane-notes.txt").write_text("notes")
     ingest_corpus(source, store=tmp_path / "store", key=key, say=say)
-    image = pydicom.dcmread(next(source.dicom.rglob("*.dcm")))
-    secrets = ["Roe", "19700131", image.PatientID, image.SeriesInstanceUID, image.StudyInstanceUID, str(source.dicom)]
+    image = pydicom.dcmread(next(source.rglob("*.dcm")))
+    secrets = ["Roe", "19700131", image.PatientID, image.SeriesInstanceUID, image.StudyInstanceUID, str(source)]
     for path in (tmp_path / "store").rglob("*"):
         content = path.read_bytes() if path.is_file() else b""
         for secret in secrets:
@@ -59,7 +58,7 @@ def test_nothing_written_names_a_person_or_a_path(source, tmp_path, key, say):
 
 
 def test_the_same_pixels_are_kept_once(source, tmp_path, key, say):
-    shutil.copy(source.dicom / "phantom-0000" / "0000.dcm", source.dicom / "again")
+    shutil.copy(source / "phantom-0000" / "0000.dcm", source / "again")
     found = ingest_corpus(source, store=tmp_path / "store", key=key, say=say)
     assert found.slices == 12
     (row,) = found.rejects
@@ -74,7 +73,7 @@ def test_a_second_ingest_reads_no_image(source, tmp_path, key, say, monkeypatch)
 
 def test_a_changed_file_makes_another_entry(source, tmp_path, key, say):
     first = ingest_corpus(source, store=tmp_path / "store", key=key, say=say)
-    (source.dicom / "phantom-0000" / "0000.dcm").unlink()
+    (source / "phantom-0000" / "0000.dcm").unlink()
     second = ingest_corpus(source, store=tmp_path / "store", key=key, say=say)
     assert second.slices == 11 and second.images.uri != first.images.uri
 
@@ -87,15 +86,15 @@ def test_another_key_is_refused(source, tmp_path, key, say):
 
 def test_a_killed_ingest_leaves_no_entry_and_the_next_one_ends_it(source, tmp_path, key, say):
     code = (
-        "import os, signal, sys; from types import SimpleNamespace; from pathlib import Path\n"
+        "import os, signal, sys; from pathlib import Path\n"
         "from study.data import dicom_corpus as corpus; from study.data.pseudonyms import PseudonymKey\n"
         "corpus.store_entries.write = lambda *a: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "corpus.ingest_corpus(SimpleNamespace(dicom=Path(sys.argv[1])), store=Path(sys.argv[2]),"
+        "corpus.ingest_corpus(Path(sys.argv[1]), store=Path(sys.argv[2]),"
         " key=PseudonymKey(b'a key for tests only'), say=print)"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     store = tmp_path / "store"
-    killed = subprocess.run([sys.executable, "-c", code, str(source.dicom), str(store)], env=environment)
+    killed = subprocess.run([sys.executable, "-c", code, str(source), str(store)], env=environment)
     assert killed.returncode == -signal.SIGKILL
     assert not list(store.glob("corpus-*"))
     assert ingest_corpus(source, store=store, key=key, say=say).slices == 12
@@ -107,17 +106,17 @@ def test_a_folder_without_a_usable_image_is_refused(tmp_path, key, say):
     for name in "abc":
         (tmp_path / "source" / name).write_text(f"file {name}, " * 50)
     with pytest.raises(InputRefused, match=r"source: no usable CT image in 3 files \(3 x not a DICOM file\)"):
-        ingest_corpus(SimpleNamespace(dicom=tmp_path / "source"), store=tmp_path / "store", key=key, say=say)
+        ingest_corpus(tmp_path / "source", store=tmp_path / "store", key=key, say=say)
     assert not list((tmp_path / "store").glob("corpus-*"))
 
 
 def test_a_missing_folder_is_refused(tmp_path, key, say):
     with pytest.raises(InputRefused, match="no such folder"):
-        ingest_corpus(SimpleNamespace(dicom=tmp_path / "nowhere"), store=tmp_path / "store", key=key, say=say)
+        ingest_corpus(tmp_path / "nowhere", store=tmp_path / "store", key=key, say=say)
 
 
 def test_real_ct_is_ingested(real_data, tmp_path, key, say):
-    found = ingest_corpus(SimpleNamespace(dicom=real_data / "dicom-ct"), store=tmp_path, key=key, say=say)
+    found = ingest_corpus(real_data / "dicom-ct", store=tmp_path, key=key, say=say)
     assert (found.slices, found.patients) == (69, 19)
     assert [row["reason"] for row in found.rejects] == ["not a DICOM file"]
     store = SliceStore.open(found.images.uri)
@@ -126,6 +125,6 @@ def test_real_ct_is_ingested(real_data, tmp_path, key, say):
 
 
 def test_one_slice_in_five_encodings_is_one_slice(real_data, tmp_path, key, say):
-    found = ingest_corpus(SimpleNamespace(dicom=real_data / "dicom-odd"), store=tmp_path, key=key, say=say)
+    found = ingest_corpus(real_data / "dicom-odd", store=tmp_path, key=key, say=say)
     assert found.slices == 1
     assert sorted(row["reason"] for row in found.rejects) == ["duplicate"] * 4 + ["no pixel data"]

@@ -1,7 +1,5 @@
 """An external test set is frozen like a task's own, has its classes, and shares no image with it."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import polars as pl
 import pytest
@@ -9,6 +7,7 @@ from PIL import Image
 
 from study.data.frozen_task import freeze_task, preview_task
 from study.data.slice_store import SliceStore
+from study.data.task import Task
 from study.errors import InputRefused
 
 
@@ -26,16 +25,15 @@ def source(tmp_path):
         (tmp_path / name / "labels.csv").write_text("\n".join(rows))
         return {"images": tmp_path / name, "labels": tmp_path / name / "labels.csv"}
 
-    unused = {"phantom": None, "npz": None, "findings": None, "outer_folds": None}
-    external = {"elsewhere": SimpleNamespace(**folder("elsewhere", 8, 4))}
-    return SimpleNamespace(
-        **folder("here", 36, 24), **unused, positive="ill", test_fraction=0.3, val_fraction=0.25, external=external
-    )
+    return Task(**folder("here", 36, 24), positive="ill", external={"elsewhere": folder("elsewhere", 8, 4)})
 
 
 @pytest.fixture
 def frozen(source, tmp_path, key, say):
-    return lambda: freeze_task("scans", source, store=tmp_path / "store", key=key, seed=0, say=say)
+    def freeze(task=source):
+        return freeze_task("scans", task, store=tmp_path / "store", key=key, seed=0, say=say)
+
+    return freeze
 
 
 def test_images_patients_and_labels_belong_together(source, frozen, tmp_path):
@@ -52,8 +50,7 @@ def test_images_patients_and_labels_belong_together(source, frozen, tmp_path):
 
 def test_the_task_is_the_same_with_and_without(source, frozen):
     beside = frozen()
-    source.external = {}
-    alone = frozen()
+    alone = frozen(source.model_copy(update={"external": {}}))
     assert (alone.images, alone.split_hash) == (beside.images, beside.split_hash)
     assert alone.samples.equals(beside.samples) and alone.external == {}
 

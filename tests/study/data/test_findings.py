@@ -1,7 +1,5 @@
 """A multi-label task: a column of 0 and 1 for each finding, in a CSV or an archive."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import polars as pl
 import pytest
@@ -10,6 +8,7 @@ from PIL import Image
 from study.data.frozen_task import freeze_task, preview_task
 from study.data.labels_csv import read_labels
 from study.data.slice_store import SliceStore
+from study.data.task import Task
 from study.errors import InputRefused
 
 UNUSED = {"phantom": None, "outer_folds": None, "external": {}, "test_fraction": 0.3, "val_fraction": 0.25}
@@ -30,8 +29,7 @@ def folder(tmp_path):
         Image.fromarray(rng.integers(0, 256, (6, 5), np.uint8)).save(tmp_path / f"scan{i}.png")
         rows.append(f"scan{i}.png,{int(i % 3 == 0)},x,{int(i % 4 == 0)},P{i // 2}")
     (tmp_path / "labels.csv").write_text("\n".join(rows))
-    where = {"images": tmp_path, "labels": tmp_path / "labels.csv", "npz": None, "positive": None}
-    return SimpleNamespace(**where, findings=["edema", "effusion"], **UNUSED)
+    return Task(images=tmp_path, labels=tmp_path / "labels.csv", findings=["edema", "effusion"])
 
 
 def test_a_csv_may_have_a_column_of_each_finding(folder, tmp_path, key, say):
@@ -58,7 +56,7 @@ def test_an_archive_may_have_several_columns_of_labels(tmp_path, key, say):
         arrays[f"{split}_images"] = rng.integers(0, 256, (size, 6, 5), np.uint8)
         arrays[f"{split}_labels"] = np.stack([np.arange(size) % 2, np.arange(size) % 3 == 0], 1).astype(np.uint8)
     np.savez(tmp_path / "chest.npz", **arrays)
-    source = SimpleNamespace(npz=tmp_path / "chest.npz", positive=None, findings=None, **UNUSED)
+    source = Task(npz=tmp_path / "chest.npz")
     task = freeze_task("chest", source, store=tmp_path / "store", key=key, seed=0, say=say)
     assert (task.kind, task.classes) == ("multi", ["0", "1"])
     store = SliceStore.open(task.images.uri)
@@ -68,7 +66,7 @@ def test_an_archive_may_have_several_columns_of_labels(tmp_path, key, say):
         for split in ("train", "val", "test")
         for image, label in zip(arrays[f"{split}_images"], arrays[f"{split}_labels"], strict=True)
     }
-    source.positive = "1"
+    source = source.model_copy(update={"positive": "1"})
     with pytest.raises(InputRefused, match="leave `positive` out"):
         preview_task("chest", source, seed=0)
 

@@ -1,6 +1,5 @@
 import hashlib
 import random
-from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -12,14 +11,14 @@ from study.data.frozen_task import freeze_task, preview_task
 from study.data.pseudonyms import PseudonymKey
 from study.data.samples import SAMPLES
 from study.data.slice_store import SliceStore
+from study.data.task import Task
 from study.data.task_files import TEST_LABELS
 from study.errors import InputRefused
 
 
 def labelled(**given):
     """A task's source as the study file gives it."""
-    unused = {"phantom": None, "npz": None, "findings": None, "outer_folds": None, "external": {}}
-    return SimpleNamespace(**{**unused, "test_fraction": 0.3, "val_fraction": 0.25, **given})
+    return Task(**given)
 
 
 @pytest.fixture
@@ -96,7 +95,7 @@ def test_nothing_written_names_a_patient_or_a_file(folder, frozen, tmp_path):
 
 def test_a_second_freeze_reads_no_image(folder, frozen, monkeypatch):
     first = frozen(folder)
-    monkeypatch.setattr(frozen_task, "split_folder", None)
+    monkeypatch.setattr(frozen_task, "_split", None)
     second = frozen(folder)
     assert second.images == first.images and second.samples.equals(first.samples)
     with pytest.raises(InputRefused, match="another pseudonym key"):
@@ -137,7 +136,7 @@ def test_missing_and_unreadable_files_are_named(folder, frozen, tmp_path):
         (folder.images / f"scan{i}.png").unlink()
     with pytest.raises(InputRefused, match=r"6 of 36 files are not in .*scan4.png \(line 6\), .* and 3 more"):
         frozen(folder)
-    folder.images = tmp_path / "nowhere"
+    folder = folder.model_copy(update={"images": tmp_path / "nowhere"})
     with pytest.raises(InputRefused, match="no such folder of images"):
         preview_task("scans", folder, seed=0)
 

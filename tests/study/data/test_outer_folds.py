@@ -1,13 +1,13 @@
 """With outer folds every patient is tested once, and its label is nowhere but in that fold's own file of labels."""
 
 from collections import Counter
-from types import SimpleNamespace
 
 import polars as pl
 import pytest
 
 from study.data.frozen_task import freeze_task, preview_task
 from study.data.splits import SplitPatient, freeze_folds, token_of
+from study.data.task import Task
 from study.errors import InputRefused
 
 
@@ -42,8 +42,7 @@ def test_given_roles_and_classes_with_too_few_patients_are_refused():
 
 @pytest.fixture
 def source(tiny_phantom):
-    unused = {"npz": None, "findings": None, "external": {}, "test_fraction": 0.3, "val_fraction": 0.25}
-    return SimpleNamespace(phantom=tiny_phantom, outer_folds=2, **unused)
+    return Task(phantom=tiny_phantom, outer_folds=2)
 
 
 def test_labels_of_a_fold_lie_in_its_own_file_and_images_are_stored_once(source, tmp_path, say):

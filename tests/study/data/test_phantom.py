@@ -1,6 +1,5 @@
 import hashlib
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pydicom
@@ -20,7 +19,7 @@ def test_the_same_settings_give_the_same_bytes(write, tiny_phantom, tmp_path):
     write(tiny_phantom, tmp_path / "a")
     write(tiny_phantom, tmp_path / "b")
     assert _bytes(tmp_path / "a") == _bytes(tmp_path / "b")
-    tiny_phantom.seed += 1
+    tiny_phantom = tiny_phantom.model_copy(update={"seed": tiny_phantom.seed + 1})
     write(tiny_phantom, tmp_path / "c")
     images = {digest for name, digest in _bytes(tmp_path / "a").items() if not name.endswith(".csv")}
     assert images.isdisjoint(_bytes(tmp_path / "c").values())
@@ -40,7 +39,7 @@ def test_the_corpus_is_real_dicom(tiny_phantom, tmp_path):
 def test_the_finding_is_what_visibility_makes_of_it(tiny_phantom, tmp_path):
     brightness = {}
     for visibility in (0.0, 0.5, 1.0):
-        tiny_phantom.visibility = visibility
+        tiny_phantom = tiny_phantom.model_copy(update={"visibility": visibility})
         scans.write_task(tiny_phantom, tmp_path / str(visibility))
         rows = [line.split(",") for line in (tmp_path / str(visibility) / "labels.csv").read_text().split()[1:]]
         means = {"finding": [], "normal": []}
@@ -52,7 +51,7 @@ def test_the_finding_is_what_visibility_makes_of_it(tiny_phantom, tmp_path):
 
 
 def test_prevalence_is_the_share_of_patients(tiny_phantom, tmp_path):
-    tiny_phantom.prevalence = 0.25
+    tiny_phantom = tiny_phantom.model_copy(update={"prevalence": 0.25})
     scans.write_task(tiny_phantom, tmp_path)
     rows = [line.split(",") for line in (tmp_path / "labels.csv").read_text().split()[1:]]
     assert len(rows) == 24 and len({patient for _, label, patient in rows if label == "finding"}) == 3
@@ -60,6 +59,6 @@ def test_prevalence_is_the_share_of_patients(tiny_phantom, tmp_path):
 
 def test_more_patients_leave_the_others_as_they_were(tiny_phantom, tmp_path):
     scans.write_corpus(tiny_phantom, tmp_path / "a")
-    more = SimpleNamespace(**{**vars(tiny_phantom), "patients": 4})
+    more = tiny_phantom.model_copy(update={"patients": 4})
     scans.write_corpus(more, tmp_path / "b")
     assert _bytes(tmp_path / "a").items() <= _bytes(tmp_path / "b").items()

@@ -12,6 +12,7 @@ from study.data.frozen_task import FrozenTask, TaskPreview, freeze_task, preview
 from study.data.pseudonyms import PseudonymKey
 from study.data.slice_store import SliceStore
 from study.errors import InputRefused
+from study.fields import data_paths
 from study.identity import digest
 from study.storage.file_ref import FileRef
 
@@ -41,15 +42,9 @@ class Ingested:
 
 def check_sources(study: Study) -> None:
     """Refuse a study whose folders or files are not there, before anything is read."""
-    wanted = {f"corpus.dicom[{i}]": folder for i, folder in enumerate(study.corpus.dicom)}
-    for name, task in study.tasks.items():
-        wanted |= {f"tasks.{name}.{of}": path for of in ("images", "labels", "npz") if (path := getattr(task, of))}
-        for other, given in task.external.items():
-            at = f"tasks.{name}.external.{other}"
-            wanted |= {f"{at}.images": given.images, f"{at}.labels": given.labels}
-    for setting, path in wanted.items():
-        kind = "file" if setting.endswith((".labels", ".npz")) else "folder"
+    for at, kind, path in data_paths(study):
         if not (path.is_file() if kind == "file" else path.is_dir()):
+            setting = ".".join(at)
             raise InputRefused(
                 f"{setting}: there is no {kind} {path}; mend the path, or set `data` to where the data lie"
             )

@@ -1,19 +1,47 @@
 """A labelled set in one NumPy archive, as MedMNIST publishes them: ``{train,val,test}_{images,labels}``."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 
+from study.data import store_entries
 from study.data.labels_csv import SPLITS, Coding, LabelRow, classes_of
-from study.data.samples import Split, split_rows
-from study.data.splits import Shares
+from study.data.readers.base import Labelled, TaskReader
 from study.errors import InputRefused
+from study.fields import DataFile
 
 LAYOUT = "images are uint8 (N, H, W) or (N, H, W, 3), labels whole numbers (N,) or (N, 1), or 0 and 1 (N, findings)"
+
+
+class MedmnistNpz(TaskReader):
+    """``npz``: an archive of {train,val,test}_{images,labels}; its roles are kept."""
+
+    npz: DataFile
+    positive: str | None = None
+
+    def check(self, *, outer_folds: int | None, external: Mapping[str, Any]) -> None:
+        if outer_folds:
+            raise ValueError("an archive has a test set of its own; leave `outer_folds` out")
+
+    def identity(self) -> tuple[Any, dict[str, Any]]:
+        return self.positive, {}
+
+    def listing(self, identity: list[Any]) -> str:
+        if not self.npz.is_file():
+            raise InputRefused(f"{self.npz}: there is no such file of images and labels")
+        return store_entries.fingerprint([*identity, "npz"], [("npz", self.npz)])
+
+    @contextmanager
+    def opened(self, name: str, say: Callable[[str], None]) -> Iterator[Labelled]:
+        archive = read_archive(self.npz)
+        kept, coding = archive.samples(name, self.positive, say)
+        yield Labelled(kept, coding, archive.pixels)
 
 
 @dataclass(frozen=True)
@@ -35,16 +63,10 @@ class Archive:
         image = self.images[row.file]
         return image if image.ndim == 2 else np.rint(image.mean(-1)).astype(np.uint8)
 
-    def split(
-        self,
-        name: str,
-        positive: str | None,
-        *,
-        shares: Shares,
-        seed: int,
-        say: Callable[[str], None],
-    ) -> list[Split]:
-        """The samples with the file's roles and the label numbers as class names, in the order of the numbers; of
+    def samples(
+        self, name: str, positive: str | None, say: Callable[[str], None]
+    ) -> tuple[dict[str, LabelRow], Coding]:
+        """The rows by their images' content with the label numbers as class names, in the order of the numbers; of
         several labels an image, each column is a finding named by its number.
 
         An image that stands several times is kept once, in test before val before train, so that nothing is tested
@@ -70,7 +92,7 @@ class Archive:
             coding = Coding([str(number) for number in range(self.findings)], None, "multi")
         else:
             coding = Coding(*classes_of(self.path, list(kept.values()), positive, order=int))
-        return split_rows(name, kept, coding, shares=shares, seed=seed)
+        return kept, coding
 
 
 def read_archive(path: Path) -> Archive:

@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from study.config import Study
-from study.data.ingest import ingest
 from study.data.pseudonyms import PseudonymKey
 from study.execution.cell_context import CellContext
+from study.ingest import ingest
 from study.planning.plan import make_plan
 from study.storage.file_ref import FileRef
 

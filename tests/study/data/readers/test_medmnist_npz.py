@@ -1,13 +1,12 @@
 """An archive of arrays is a task like any other: its roles are kept, and what is wrong with it is refused by name."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import polars as pl
 import pytest
 
 from study.data.frozen_task import freeze_task, preview_task
 from study.data.slice_store import SliceStore
+from study.data.task import Task
 from study.errors import InputRefused
 
 SIZES = {"train": 24, "val": 12, "test": 12}
@@ -26,8 +25,7 @@ def arrays(classes=3, colours=()):
 def archive(tmp_path):
     def write(**given):
         np.savez(tmp_path / "organ.npz", **given)
-        unused = {"phantom": None, "positive": None, "findings": None, "outer_folds": None, "external": {}}
-        return SimpleNamespace(npz=tmp_path / "organ.npz", test_fraction=0.3, val_fraction=0.25, **unused)
+        return Task(npz=tmp_path / "organ.npz")
 
     return write
 

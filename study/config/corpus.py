@@ -1,0 +1,18 @@
+"""The corpus: where unlabelled images come from."""
+
+from pathlib import Path
+
+from study.data.phantom.settings import PhantomSettings
+from study.fields import DataFolder, Name, StrictConfig
+
+
+class CorpusConfig(StrictConfig):
+    """Unlabelled images: DICOM folders, a phantom, and the training images of tasks."""
+
+    dicom: list[DataFolder] = []
+    phantom: PhantomSettings | None = None
+    task_images: list[Name] = []
+
+    def sources(self) -> list[Path | PhantomSettings]:
+        """The origins of slices, each ingested by itself."""
+        return [*self.dicom, self.phantom] if self.phantom else [*self.dicom]

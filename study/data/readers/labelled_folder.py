@@ -1,0 +1,52 @@
+"""A folder of images with a CSV: ``file,label[,patient][,split]``."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+
+from study.data import store_entries
+from study.data.labels_csv import Coding, classes_of, read_labels
+from study.data.readers.base import Labelled, TaskReader
+from study.data.samples import distinct_rows, paths_of
+from study.data.task_files import folder_pixels
+from study.fields import DataFile, DataFolder
+
+
+class LabelledFolder(TaskReader):
+    """``findings``: columns of the CSV that hold 0 or 1 each, in place of ``label``: a multi-label task."""
+
+    images: DataFolder
+    labels: DataFile
+    positive: str | None = None
+    findings: Annotated[list[str], Field(min_length=2)] | None = None
+
+    @model_validator(mode="after")
+    def _one_positive(self) -> "LabelledFolder":
+        if self.findings and self.positive:
+            raise ValueError("every one of several `findings` has its own positive; leave `positive` out")
+        return self
+
+    def identity(self) -> tuple[Any, dict[str, Any]]:
+        return self.positive, {"findings": self.findings}
+
+    def listing(self, identity: list[Any]) -> str:
+        rows, _ = read_labels(self.labels, self.findings)
+        paths = paths_of(rows, self.images, self.labels)
+        labels = hashlib.sha256(self.labels.read_bytes()).hexdigest()
+        files = {(row.file, path) for row, path in zip(rows, paths, strict=True)}
+        return store_entries.fingerprint([*identity, labels], files)
+
+    @contextmanager
+    def opened(self, name: str, say: Callable[[str], None]) -> Iterator[Labelled]:
+        rows, with_patients = read_labels(self.labels, self.findings)
+        if self.findings:
+            coding = Coding(self.findings, None, "multi")
+        else:
+            coding = Coding(*classes_of(self.labels, rows, self.positive))
+        if not with_patients:
+            say(f"task {name}: {self.labels} has no column 'patient', so each image counts as a patient of its own")
+        kept = distinct_rows(name, rows, self.images, self.labels, say)
+        yield Labelled(kept, coding, folder_pixels(self.images, self.labels))

@@ -1,0 +1,39 @@
+"""Synthetic CT with a labelled finding."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from study.data import store_entries
+from study.data.phantom import scans
+from study.data.phantom.settings import PhantomSettings
+from study.data.readers.base import Labelled, TaskReader
+from study.data.readers.labelled_folder import LabelledFolder
+
+
+class Phantom(TaskReader):
+    phantom: PhantomSettings
+    positive: str | None = None
+
+    public = True
+
+    def check(self, *, outer_folds: int | None, external: Mapping[str, Any]) -> None:
+        if external:
+            raise ValueError("a phantom has no `external` test sets: its pseudonym key is public")
+
+    def identity(self) -> tuple[Any, dict[str, Any]]:
+        return scans.identity(self.phantom), {}
+
+    def listing(self, identity: list[Any]) -> str:
+        return store_entries.fingerprint(identity)
+
+    @contextmanager
+    def opened(self, name: str, say: Callable[[str], None]) -> Iterator[Labelled]:
+        """It lies in a temporary folder meanwhile."""
+        with TemporaryDirectory() as folder:
+            scans.write_task(self.phantom, Path(folder))
+            written = LabelledFolder(images=Path(folder), labels=Path(folder) / "labels.csv", positive=scans.FINDING)
+            with written.opened(name, say) as labelled:
+                yield labelled
