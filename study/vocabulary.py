@@ -95,6 +95,7 @@ class Metric:
 METRICS = (
     Metric("auc", "AUC", (0.0, 1.0), in_report=True),
     Metric("auprc", "AUPRC", (0.0, 1.0), in_report=True),
+    Metric("accuracy", "accuracy", (0.0, 1.0)),
     Metric("balanced_accuracy", "balanced accuracy", (0.0, 1.0), in_report=True),
     Metric("macro_f1", "macro F1", (0.0, 1.0)),
     Metric("brier", "Brier score", (0.0, math.inf), smaller_is_better=True, in_report=True),

@@ -10,6 +10,7 @@ from analysis.report import html
 from analysis.report.results import Results
 from analysis.report.sections import (
     answer,
+    area_under_curve,
     claims,
     environment,
     missing_results,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 SECTIONS: list[ModuleType] = [
     answer,
     scores_by_labels,
+    area_under_curve,
     paired_differences,
     claims,
     trained_long_enough,

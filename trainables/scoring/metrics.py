@@ -37,6 +37,15 @@ def auprc(labels: Labels, p: np.ndarray) -> float | None:
     return _mean_over(sk.average_precision_score, *checked(labels, p))
 
 
+def accuracy(labels: Labels, p: np.ndarray) -> float | None:
+    """The share of images that are given their class (the one of the largest probability), or, over findings, the mean
+    share of the images in which a finding is told rightly (given above 0.5)."""
+    labels, p = checked(labels, p)
+    if not len(labels):
+        return None
+    return float(((p > 0.5) == labels).mean() if labels.ndim == 2 else (p.argmax(1) == labels).mean())
+
+
 def balanced_accuracy(labels: Labels, p: np.ndarray) -> float | None:
     """Mean over the classes of the share of their images that are given their class (the one of the largest
     probability; a finding is given above 0.5)."""
