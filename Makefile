@@ -4,6 +4,7 @@
 #   make test-slow      the tests that take minutes or a Ray cluster of their own
 #   make test-kills     a study killed at every point and at 50 random moments, an hour   (KILLS_ARGS="--only workers nodes")
 #   make lint           style, types, and the arrows between the packages
+#   make docs           the pages of docs/ that derive from the code
 #   make real-ct DATA=folder
 #   make clean          removes the environment and what building and testing left, never results
 
@@ -16,7 +17,7 @@ KILLS_ARGS ?=
 BIN = $(VENV)/bin
 READY = $(VENV)/.labelcurve-ready
 
-.PHONY: quickstart test test-slow test-kills lint real-ct setup clean
+.PHONY: quickstart test test-slow test-kills lint docs real-ct setup clean
 
 quickstart: $(READY)
 	"$(BIN)/labelcurve" run quickstart --results "$(RESULTS)"
@@ -39,6 +40,9 @@ lint: $(READY)
 	"$(BIN)/ruff" format --check .
 	"$(BIN)/mypy"
 	"$(BIN)/lint-imports" --no-cache
+
+docs: $(READY)
+	"$(BIN)/python" docs/make.py
 
 setup: $(READY)
 

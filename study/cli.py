@@ -4,10 +4,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from study.commands import aim, doctor, plan, report, retry, run, schema, status, submit, weights
+from study import commands
 from study.errors import LabelcurveError, SurroundingsFailed
-
-COMMANDS = (plan, run, retry, submit, status, doctor, report, weights, aim, schema)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="labelcurve",
         description="Which pre-training to use with few labels, what it scores, how many labels a score needs.",
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        command.add_to(commands)
+    added = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in commands.modules():
+        command.add_to(added)
     return parser

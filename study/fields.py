@@ -54,7 +54,7 @@ Levels = Annotated[list[Level], Field(min_length=1), OrOne()]
 class StrictConfig(BaseModel):
     """Unknown keys are refused: a misspelt setting must never fall back to a default in silence. Numbers are finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 def data_kind(annotation: Any, metadata: Any = ()) -> str | None:

@@ -9,6 +9,7 @@ from study.config.load import check
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+GUIDE = (ROOT / "docs" / "GUIDE.md").read_text()
 
 
 @pytest.mark.parametrize("query", sorted((ROOT / "tests/study/ledger/queries").iterdir()), ids=lambda path: path.name)
@@ -23,7 +24,7 @@ def test_the_study_shown_reads():
 
 
 def test_the_factors_shown_read():
-    studies = [yaml.safe_load(block.split("```")[0]) for block in README.split("```yaml\n")[1:3]]
+    studies = [yaml.safe_load(page.split("```yaml\n")[1].split("```")[0]) for page in (README, GUIDE)]
     study = check(studies[0] | studies[1], source="README.md", folder=ROOT)
     assert study.adaptations["full"].label_noise == [0, 0.2] and study.adaptations["full"].imbalance == [None, 5]
 

@@ -16,11 +16,17 @@ class Range(StrictConfig):
     """
 
     choices: list[int | float | str] | None = None
+    """Values to choose from."""
     low: float | None = None
+    """Smallest value."""
     high: float | None = None
+    """Largest value."""
     log: bool = False
+    """Whether to search on a logarithmic scale."""
     when: dict[str, list[int | float | str]] | None = None
+    """Other dimensions and the values of theirs beside which this one exists."""
     int: bool = False  # last, since it hides the type
+    """Whether values are whole numbers."""
 
     @model_validator(mode="after")
     def _range_or_choices(self) -> "Range":
@@ -43,9 +49,13 @@ class Sizes(StrictConfig):
     """
 
     share: list[Share] = []
+    """Shares of the labels that could be paid for."""
     count: list[Count] = []
+    """Numbers of labels, training and validation together."""
     shots: list[Count] = []
+    """Training patients of each class."""
     impossible: Literal["refuse", "leave_out"] = "refuse"
+    """Whether a size that would lack a class is refused or left out."""
 
     @model_validator(mode="after")
     def _some(self) -> "Sizes":
@@ -63,10 +73,15 @@ class PruningConfig(StrictConfig):
     """
 
     enabled: bool = True
+    """Whether hopeless trials are ended early."""
     startup_trials: Annotated[int, Field(ge=0)] = 3
+    """Ended trials of the cell that it waits for."""
     warmup_epochs: Annotated[int, Field(ge=0)] = 3
+    """Epochs of grace, counted from the encoder's release."""
     min_val_images: Annotated[int, Field(ge=0)] = 40
+    """Below so many validation images nothing is pruned."""
     audit: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Share of the pruned trials that is finished all the same."""
 
 
 class SearchConfig(StrictConfig):
@@ -78,14 +93,18 @@ class SearchConfig(StrictConfig):
     """
 
     sampler: Literal["tpe", "random", "gp", "cmaes"] = "tpe"
+    """Optuna's sampler."""
     random_trials: Annotated[int, Field(ge=0)] = 5
+    """Trials at random before it."""
     generation: Count = 1
+    """Trials of a cell that run side by side, without seeing each other."""
 
 
 class Updates(StrictConfig):
     """A length in optimizer updates, equal at all sizes."""
 
     updates: Count
+    """Optimizer updates in all."""
 
 
 class AdaptationConfig(StrictConfig):
@@ -98,18 +117,32 @@ class AdaptationConfig(StrictConfig):
     """
 
     sizes: Sizes
+    """How many labels a subset holds."""
     validation: Levels[Literal["paid", "full", "cv"]] = ["paid"]
+    """Who pays for validation images: `paid` out of the label budget, `full` (all of the task's, unpaid) or `cv`
+    (cross-validation inside the subset)."""
     length: Levels[Literal["epochs"] | Updates] = ["epochs"]
+    """`epochs`, or `{updates: n}`."""
     label_noise: Levels[Annotated[float, Field(ge=0, lt=1)]] = [0.0]
+    """Rates of flipped labels among those paid for."""
     imbalance: Levels[Annotated[float, Field(ge=1)] | None] = [None]
+    """Ratios of the largest class to the smallest in training."""
     draws: Count = 3
+    """Random orders of the training patients."""
     trials: Count = 10
+    """Of a cell's search."""
     finals: Count = 3
+    """Final runs of a cell, each with a fresh seed."""
     epochs: Count = 30
+    """Of a trial and a final run; judgements, where the length is in updates."""
     search: SearchConfig = SearchConfig()
+    """How settings are proposed."""
     pruning: PruningConfig = PruningConfig()
+    """When a trial is ended early."""
     settings: dict[str, float | int] = {}
+    """Hyperparameters that are fixed, in place of the adaptation's defaults."""
     space: dict[str, Range] | None = None
+    """What is searched, in place of the adaptation's own space."""
 
     def plain_space(self) -> dict[str, dict[str, Any]] | None:
         """The space in plain values; None where the adaptation's own is searched."""
@@ -126,13 +159,19 @@ class Selection(StrictConfig):
     """
 
     min_val_patients: Annotated[int, Field(ge=1)] = 3
+    """Validation patients a class that a search needs."""
     otherwise: Literal["defaults", "cv"] = "defaults"
+    """What a cell with fewer does: default settings, or cross-validation inside its subset."""
     folds: Annotated[int, Field(ge=2)] = 5
+    """Of every cross-validation inside a subset."""
     objective: Objective = "auc"
+    """What a trial is chosen by."""
 
 
 class Scoring(StrictConfig):
     """``specificity``: at which sensitivity is told. ``patient``: its images' mean score or their largest."""
 
     specificity: Annotated[float, Field(gt=0, lt=1)] = 0.9
+    """At which sensitivity is told."""
     patient: Literal["mean", "max"] = "mean"
+    """A patient's score: the mean of the images', or the largest."""

@@ -10,8 +10,11 @@ class CorpusConfig(StrictConfig):
     """Unlabelled images: DICOM folders, a phantom, and the training images of tasks."""
 
     dicom: list[DataFolder] = []
+    """Folders of DICOM files, read with all that lies below them."""
     phantom: PhantomSettings | None = None
+    """Synthetic CT in place of, or beside, real images."""
     task_images: list[Name] = []
+    """Tasks whose training images belong to the corpus."""
 
     def sources(self) -> list[Path | PhantomSettings]:
         """The origins of slices, each ingested by itself."""

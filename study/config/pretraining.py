@@ -21,12 +21,19 @@ class PretrainedBy(StrictConfig):
     """
 
     method: str
+    """The method; the entry's own name where left out."""
     start: str = "scratch"
+    """What the run goes on from: scratch, another entry, or a weights file."""
     budget: Budget | None = None
+    """As `pretraining.budget`, for this entry."""
     images: Count | None = None
+    """As `pretraining.images`, for this entry."""
     device_seconds: Seconds | None = None
+    """As `pretraining.device_seconds`, for this entry."""
     batch: Batch | None = None
+    """As `pretraining.batch`, for this entry."""
     settings: dict[str, Any] = {}
+    """The method's own settings, which stand beside these keys in the file."""
 
     @classmethod
     def written(cls, name: str, given: Any) -> dict[str, Any]:
@@ -52,18 +59,31 @@ class Pretraining(StrictConfig):
     """
 
     methods: dict[Name, PretrainedBy] = {}
+    """Pre-trained initialisations by name: a method's settings, or null for its defaults."""
     seeds: Count = 1
+    """Encoders of each method."""
     budget: Budget = "images"
+    """What ends a run: `images`, `device_seconds`, or `published`, the length of the method's own publication."""
     images: Count = 20_000
+    """Source images that a run sees."""
     device_seconds: Seconds = 600
+    """Seconds of training, summed over workers."""
     batch: Batch = 64
+    """Source images a step, over all workers."""
     accumulate: Count = 1
+    """Parts that a worker's share of a batch is computed in."""
     precision: Literal["auto", "float32"] = "auto"
+    """`auto` takes bfloat16 where a GPU has it."""
     compile: bool = False
+    """Whether torch compiles the backbone."""
     sync_batch_norm: bool = True
+    """Whether batch norm goes over all workers."""
     probes: Annotated[int, Field(ge=0)] = 4
+    """How often in a run labelled probes on the tasks' training patients are recorded; they decide nothing."""
     log_every: Count = 20
+    """Steps between two rows of the log."""
     checkpoint_every: Count = 100
+    """Steps between two checkpoints."""
 
     @field_validator("methods", mode="before")
     @classmethod

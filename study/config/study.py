@@ -18,10 +18,15 @@ class ClaimConfig(StrictConfig):
     """That an initialisation scores less than ``margin`` below another; of all adaptations, or of the one named."""
 
     initialisation: str
+    """The one that is claimed to be not worse."""
     not_worse_than: str
+    """The one that it is compared with."""
     margin: Annotated[float, Field(gt=0)]
+    """By how much it may be worse, in the metric's own units."""
     metric: str = "auc"
+    """What is compared."""
     adaptation: str | None = None
+    """The adaptation that the claim is about; all of the study's where none is named."""
 
 
 class Study(StrictConfig):
@@ -32,22 +37,39 @@ class Study(StrictConfig):
     """
 
     name: Name
+    """What the study's folder is called: lower case, digits, `-` and `_`; part of the identity of every run."""
     seed: int = 0
+    """Of splits, draws, encoders and trials."""
     data: Path | None = None
+    """The folder that relative paths to data start at, instead of the study file's own."""
     backbone: str = "resnet18"
+    """A network of timm's, with one input channel and without a classifier."""
     image_size: Annotated[int, Field(ge=32, le=1024)] = 64
+    """Side of the images in pixels."""
     window: tuple[float, float] = (-1000.0, 1000.0)
+    """Hounsfield units that become black and white."""
     corpus: CorpusConfig = CorpusConfig()
+    """Unlabelled images for pre-training."""
     tasks: Annotated[dict[Name, Task], Field(min_length=1)]
+    """The labelled sets, by name."""
     pretraining: Pretraining = Pretraining()
+    """The methods, and what each may spend."""
     weights: dict[Name, str] = {}
+    """Weights files by the name of their initialisation, or `timm:<name>.<tag>`, which timm downloads."""
     initialisations: list[str] | None = None
+    """Those compared, in this order; scratch, every method and every weights file where none is named."""
     adaptations: Annotated[dict[str, AdaptationConfig], Field(min_length=1)]
+    """How encoders are put to tasks, by the adaptation's name."""
     selection: Selection = Selection()
+    """How a cell's setting is chosen."""
     scoring: Scoring = Scoring()
+    """How final runs are scored."""
     claims: list[ClaimConfig] = []
+    """What is claimed beforehand, examined by the report."""
     resources: ResourcesConfig = ResourcesConfig()
+    """What workers hold."""
     track: Literal["aim"] | None = None
+    """`aim` mirrors the runs into an Aim repository beside the results."""
 
     def compared(self) -> list[str]:
         """The initialisations that the study compares, in the order in which reports show them."""

@@ -26,7 +26,9 @@ class External(StrictConfig):
     """A further test set of a task's classes: an image folder with a CSV of which every row is tested."""
 
     images: DataFolder
+    """The folder that the CSV's files lie below."""
     labels: DataFile
+    """The CSV, with columns as a task's."""
 
 
 @dataclass(frozen=True)

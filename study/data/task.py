@@ -18,9 +18,13 @@ class TaskConfig(StrictConfig):
     """
 
     outer_folds: Annotated[int, Field(ge=2)] | None = None
+    """So many folds, in which every patient is tested once; null for a test set of its own."""
     external: dict[Name, External] = {}
+    """Further test sets of the same classes, by name."""
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    """Share of the patients that are tested, where no split is given."""
     val_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.25
+    """Share of the other patients that validate, where no split is given."""
 
     @property
     def reader(self) -> TaskReader:
@@ -58,7 +62,7 @@ if TYPE_CHECKING:
     Task = TaskConfig
 else:
     _KEYS: dict[str, Any] = {
-        key: (field.rebuild_annotation() | None, None)
+        key: (field.rebuild_annotation() | None, Field(None, description=field.description))
         for name in readers.names()
         for key, field in readers.get(name).model_fields.items()
     }

@@ -24,18 +24,22 @@ class Settings(Common):
     """Defaults are the published ones; colours and solarisation, which CT has not, are left out."""
 
     published_epochs: int = Field(1000, ge=1)
+    """Epochs of the published run, which the budget `published` asks for."""
     dim: int = Field(8192, ge=2, description="of all three layers of the projector")
     redundancy: float = Field(0.0051, ge=0, description="weight of the entries off the diagonal")
     base_lr: float = Field(0.2, gt=0, description="learning rate at a batch of 256")
     spared_rate: float = Field(0.024, gt=0, description="times the learning rate, for norms and biases")
     warmup: Share = Field(0.01, description="share of the budget")
     weight_decay: float = Field(1.5e-6, ge=0)
+    """On weights; vectors have their own rule in the method."""
     view: Recipe = Recipe(
         crop_scale=(0.08, 1.0), horizontal_flip=0.5, brightness=0.4, contrast=0.4, blur_probability=1.0
     )
+    """How a view is made."""
     second_view: Recipe = Recipe(
         crop_scale=(0.08, 1.0), horizontal_flip=0.5, brightness=0.4, contrast=0.4, blur_probability=0.1
     )
+    """How the second view is made."""
 
 
 @register

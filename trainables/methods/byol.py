@@ -22,12 +22,16 @@ class Settings(Common):
     """Views and optimizer are those of Wolf et al. 2023, a rate of 1e-3 for Adam at a batch of 64."""
 
     published_epochs: int = Field(1000, ge=1)
+    """Epochs of the published run, which the budget `published` asks for."""
     hidden: int = Field(4096, ge=2)
+    """Width of the head's hidden layers."""
     dim: int = Field(256, ge=2)
+    """Width of the embedding."""
     momentum: float = Field(0.996, ge=0, lt=1, description="of the target network at first; at last it is 1")
     base_lr: float = Field(4e-3, gt=0, description="learning rate at a batch of 256")
     warmup: Share = Field(0.01, description="share of the budget")
     weight_decay: float = Field(1.5e-6, ge=0)
+    """On weights; vectors have their own rule in the method."""
     view: Recipe = Recipe(
         rotation=180,
         crop_scale=(0.2, 1.0),
@@ -38,6 +42,7 @@ class Settings(Common):
         blur_probability=0.5,
         noise_probability=0.5,
     )
+    """How a view is made."""
 
 
 @register

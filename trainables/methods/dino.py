@@ -25,29 +25,41 @@ class Settings(Common):
     often."""
 
     published_epochs: int = Field(800, ge=1)
+    """Epochs of the published run, which the budget `published` asks for."""
     outputs: int = Field(65_536, ge=2)
+    """Width of the last layer."""
     hidden: int = Field(2048, ge=2)
+    """Width of the head's hidden layers."""
     bottleneck: int = Field(256, ge=2)
+    """Width before the last layer."""
     head_norm: bool = Field(True, description="batch norm in the head")
     student_temperature: float = Field(0.1, gt=0)
+    """Of the student's softmax."""
     teacher_temperature_start: float = Field(0.04, gt=0)
+    """Of the teacher's softmax at the beginning."""
     teacher_temperature: float = Field(0.07, gt=0)
+    """Of the teacher's softmax after its warm-up."""
     teacher_warmup: Share = Field(0.0625, description="share of the budget in which its temperature rises")
     momentum: float = Field(0.996, ge=0, lt=1, description="of the teacher at first; at last it is 1")
     center_momentum: float = Field(0.9, ge=0, lt=1)
+    """Of the moving centre of the teacher's outputs."""
     freeze_last: Share = Field(0.00125, description="share of the budget in which the last layer stays as it is")
     small_views: int = Field(6, ge=0)
+    """Small views of an image."""
     small_size: float = Field(96 / 224, gt=0, le=1, description="share of the image size")
     together: bool = Field(True, description="views of one size are one batch and share its statistics, as published")
     base_lr: float = Field(0.03, gt=0, description="learning rate at a batch of 256")
     warmup: Share = Field(0.0125, description="share of the budget")
     weight_decay: float = Field(1e-4, ge=0)
+    """On weights; vectors have their own rule in the method."""
     view: Recipe = Recipe(
         crop_scale=(0.14, 1.0), horizontal_flip=0.5, brightness=0.4, contrast=0.4, blur_probability=0.5
     )
+    """How a view is made."""
     small_view: Recipe = Recipe(
         crop_scale=(0.05, 0.14), horizontal_flip=0.5, brightness=0.4, contrast=0.4, blur_probability=0.5
     )
+    """How a small view is made."""
 
 
 class Head(nn.Module):

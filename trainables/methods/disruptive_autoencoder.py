@@ -27,17 +27,24 @@ class Settings(Common):
     that of SparK's decoder, used here too."""
 
     published_epochs: int = Field(100, ge=1)
+    """Epochs of the published run, which the budget `published` asks for."""
     mask_ratio: Share = Field(0.6, description="share of patches set to 0")
     patch: int = Field(16, ge=1, description="side in pixels; it divides the image size")
     noise_variance: Range = (1e-3, 1e-2)
+    """Of the Gaussian noise that disturbs an image."""
     blur_sigma: Range = (0.5, 2.0)
+    """Of the Gaussian that blurs an image, in pixels of a view 224 pixels wide."""
     blur_probability: Probability = 0.5
+    """How often an image is blurred."""
     coarsest: int = Field(4, ge=1, description="resolution is lost by a factor of 1 to this")
     decoder_width: int = Field(256, ge=32, multiple_of=32)
+    """Channels of the decoder's widest level."""
     base_lr: float = Field(1e-3, gt=0, description="learning rate at a batch of 256")
     warmup: Share = Field(0.05, description="share of the budget")
     weight_decay: float = Field(0.05, ge=0)
+    """On weights; vectors have their own rule in the method."""
     view: Recipe = Recipe(crop_scale=(0.67, 1.0), horizontal_flip=0.5)
+    """How a view is made."""
 
 
 @register

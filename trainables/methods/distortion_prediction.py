@@ -27,10 +27,13 @@ class Settings(Common):
     """Rate, decay and length are those of Gidaris et al., whose rate falls in steps and here by a cosine."""
 
     published_epochs: int = Field(30, ge=1)
+    """Epochs of the published run, which the budget `published` asks for."""
     base_lr: float = Field(0.0133, gt=0, description="learning rate at a batch of 256")
     warmup: Share = Field(0.02, description="share of the budget")
     weight_decay: float = Field(5e-4, ge=0)
+    """On weights; vectors have their own rule in the method."""
     view: Recipe = Recipe(crop_scale=(0.67, 1.0), horizontal_flip=0.5)
+    """How a view is made."""
 
 
 @register

@@ -24,14 +24,18 @@ class Settings(Common):
     """Defaults are those of Wolf et al. 2023; MoCo v2's own paper has a temperature of 0.2."""
 
     published_epochs: int = Field(800, ge=1)
+    """Epochs of the published run, which the budget `published` asks for."""
     queue: int = Field(65_536, ge=1, description="keys kept as negatives")
     temperature: float = Field(0.07, gt=0)
+    """What similarities are divided by."""
     momentum: float = Field(0.999, ge=0, lt=1, description="of the key encoder")
     dim: int = Field(128, ge=2)
+    """Width of the embedding."""
     bn_splits: int = Field(4, ge=1, description="parts of a rank's batch with batch statistics of their own")
     base_lr: float = Field(0.03, gt=0, description="learning rate at a batch of 256")
     warmup: Share = Field(0.0, description="share of the budget")
     weight_decay: float = Field(1e-4, ge=0)
+    """On weights; vectors have their own rule in the method."""
     view: Recipe = Recipe(
         rotation=180,
         crop_scale=(0.2, 1.0),
@@ -42,6 +46,7 @@ class Settings(Common):
         blur_probability=0.5,
         noise_probability=0.5,
     )
+    """How a view is made."""
 
 
 @register

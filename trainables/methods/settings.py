@@ -9,13 +9,14 @@ from trainables.transforms.recipe import Probability, Range, Recipe, Share
 __all__ = ["Common", "Probability", "Range", "Recipe", "Share"]
 
 
-class Common(BaseModel, extra="forbid", allow_inf_nan=False):
+class Common(BaseModel, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True):
     """The base of every method's settings.
 
     `published_epochs`: the length of the published run, which the budget `published` asks for.
     """
 
     published_epochs: int = Field(100, ge=1)
+    """Epochs of the published run, which the budget `published` asks for."""
 
     @model_validator(mode="before")
     @classmethod

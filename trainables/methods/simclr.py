@@ -23,15 +23,20 @@ class Settings(Common):
     """Defaults are the published ones, of the longest runs; colours, which CT has not, are left out."""
 
     published_epochs: int = Field(1000, ge=1)
+    """Epochs of the published run, which the budget `published` asks for."""
     dim: int = Field(128, ge=2)
+    """Width of the embedding."""
     temperature: float = Field(0.1, gt=0)
+    """What similarities are divided by."""
     together: bool = Field(True, description="both views are one batch and share its statistics, as published")
     base_lr: float = Field(0.3, gt=0, description="learning rate at a batch of 256")
     warmup: Share = Field(0.01, description="share of the budget")
     weight_decay: float = Field(1e-6, ge=0)
+    """On weights; vectors have their own rule in the method."""
     view: Recipe = Recipe(
         crop_scale=(0.08, 1.0), horizontal_flip=0.5, brightness=0.8, contrast=0.8, blur_probability=0.5
     )
+    """How a view is made."""
 
 
 @register

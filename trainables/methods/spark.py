@@ -29,15 +29,23 @@ class Settings(Common):
     """
 
     published_epochs: int = Field(1600, ge=1)
+    """Epochs of the published run, which the budget `published` asks for."""
     mask_ratio: float = Field(0.6, gt=0, lt=1)
+    """Share of the patches that is hidden."""
     decoder_width: int = Field(768, ge=32, multiple_of=32)
+    """Channels of the decoder's widest level."""
     form: Literal["packed", "dense"] = "packed"
+    """How the sparse encoder computes: packed, or dense with masks."""
     base_lr: float = Field(2e-4, gt=0, description="learning rate at a batch of 256")
     warmup: Share = Field(0.025, description="share of the budget")
     weight_decay: float = Field(0.04, ge=0)
+    """On weights; vectors have their own rule in the method."""
     weight_decay_end: float = Field(0.2, ge=0)
+    """Weight decay at the end of the run."""
     clip: float = Field(5.0, gt=0)
+    """Largest norm of the gradient."""
     view: Recipe = Recipe(crop_scale=(0.67, 1.0), horizontal_flip=0.5)
+    """How a view is made."""
 
 
 @register

@@ -28,23 +28,32 @@ class Settings(Common):
     """
 
     published_epochs: int = Field(800, ge=1)
+    """Epochs of the published run, which the budget `published` asks for."""
     prototypes: int = Field(500, ge=2)
+    """Clusters that embeddings are assigned to."""
     hidden: int = Field(2048, ge=2)
+    """Width of the head's hidden layers."""
     dim: int = Field(128, ge=2)
+    """Width of the embedding."""
     temperature: float = Field(0.1, gt=0)
+    """What similarities are divided by."""
     epsilon: float = Field(0.05, gt=0, description="of Sinkhorn's iteration; larger is softer")
     iterations: int = Field(3, ge=1, description="of Sinkhorn's iteration")
     queue: int = Field(0, ge=0, description="features kept so that a small batch fills the clusters; 0 for none")
     queue_from: Share = Field(0.02, description="share of the budget after which the queue is used")
     freeze_prototypes: int = Field(313, ge=0, description="steps at the beginning")
     small_views: int = Field(6, ge=0)
+    """Small views of an image."""
     small_size: float = Field(96 / 224, gt=0, le=1, description="share of the image size")
     together: bool = Field(True, description="views of one size are one batch and share its statistics, as published")
     base_lr: float = Field(0.3, gt=0, description="learning rate at a batch of 256")
     warmup: Share = Field(0.0125, description="share of the budget")
     weight_decay: float = Field(1e-6, ge=0)
+    """On weights; vectors have their own rule in the method."""
     view: Recipe = Recipe(crop_scale=(0.9, 1.0), brightness=0.32, contrast=0.32, blur_probability=0.5)
+    """How a view is made."""
     small_view: Recipe = Recipe(crop_scale=(0.1, 0.33), brightness=0.32, contrast=0.32, blur_probability=0.5)
+    """How a small view is made."""
 
 
 @register

@@ -11,10 +11,18 @@ class PhantomSettings(StrictConfig):
     """Synthetic CT: anatomy, noise, and a labelled finding of a given visibility (0 hidden, 1 plain)."""
 
     patients: Count = 40
+    """Unlabelled patients."""
     slices: Count = 8
+    """Of each unlabelled patient."""
     size: Annotated[int, Field(ge=32)] = 96
+    """Side of a slice in pixels."""
     visibility: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Contrast of the finding: 0 hidden, 1 plain."""
     prevalence: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Share of the patients that have the finding."""
     labelled_patients: Count = 120
+    """Labelled patients."""
     labelled_slices: Count = 3
+    """Of each labelled patient."""
     seed: int = 0
+    """Of everything that is drawn."""

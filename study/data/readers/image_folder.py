@@ -22,7 +22,9 @@ class ImageFolder(TaskReader):
     each image counts as one of its own; other files than images are left out."""
 
     folder: DataFolder
+    """Holds CLASS/IMAGE, or {train,val,test}/CLASS/IMAGE."""
     positive: str | None = None
+    """The class that is coded as 1; the later name of two by default."""
 
     def identity(self) -> tuple[Any, dict[str, Any]]:
         return self.positive, {}

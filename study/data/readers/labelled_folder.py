@@ -19,9 +19,13 @@ class LabelledFolder(TaskReader):
     """``findings``: columns of the CSV that hold 0 or 1 each, in place of ``label``: a multi-label task."""
 
     images: DataFolder
+    """The folder that the CSV's files lie below."""
     labels: DataFile
+    """A CSV with the columns `file`, `label` and, where known, `patient` and `split`."""
     positive: str | None = None
+    """The class that is coded as 1; the later name of two by default."""
     findings: Annotated[list[str], Field(min_length=2)] | None = None
+    """Columns of 0 and 1 in place of `label`: a multi-label task."""
 
     @model_validator(mode="after")
     def _one_positive(self) -> "LabelledFolder":

@@ -23,7 +23,9 @@ class MedmnistNpz(TaskReader):
     """``npz``: an archive of {train,val,test}_{images,labels}; its roles are kept."""
 
     npz: DataFile
+    """A NumPy archive of {train,val,test}_{images,labels}, as MedMNIST publishes them."""
     positive: str | None = None
+    """The class that is coded as 1; the later name of two by default."""
 
     def check(self, *, outer_folds: int | None, external: Mapping[str, Any]) -> None:
         if outer_folds:

@@ -15,7 +15,9 @@ from study.data.readers.labelled_folder import LabelledFolder
 
 class Phantom(TaskReader):
     phantom: PhantomSettings
+    """Synthetic CT with a labelled finding."""
     positive: str | None = None
+    """Taken for the sake of likeness; a phantom's positive is its finding."""
 
     public = True
 
