@@ -1,6 +1,7 @@
 """Where a run computes: a private Ray on this machine, or a cluster that is already there."""
 
 import fcntl
+import logging
 import os
 import secrets
 import shutil
@@ -15,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
+
+log = logging.getLogger(__name__)
 
 WORKER_SETUP = "labelcurve.pin_packages"
 CONNECT_SECONDS = 10.0
@@ -47,7 +50,7 @@ class Resources:
 
 
 @contextmanager
-def session(address: str | None, *, cpus: int | None = None, say: Callable[[str], None]) -> Iterator[Resources]:
+def session(address: str | None, *, cpus: int | None = None) -> Iterator[Resources]:
     """Ray for as long as the block lasts; inside it SIGTERM raises ``SystemExit(143)``.
 
     ``address`` is ``host:port`` of a running cluster. Without it the cluster of ``RAY_ADDRESS`` is joined, which Ray
@@ -63,7 +66,7 @@ def session(address: str | None, *, cpus: int | None = None, say: Callable[[str]
     with _polite_sigterm() as polite, _private_ray(cpus) if address == "local" else _joined_ray(address):
         polite()
         resources = _resources()
-        say(_described(address, resources))
+        log.info(_described(address, resources))
         yield resources
 
 

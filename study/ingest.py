@@ -1,6 +1,5 @@
 """The first stage of a run: the study's corpus and tasks, from their sources into the store."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +49,7 @@ def check_sources(study: Study) -> None:
             )
 
 
-def ingest(study: Study, *, store: str | Path, key: PseudonymKey | None, say: Callable[[str], None]) -> Ingested:
+def ingest(study: Study, *, store: str | Path, key: PseudonymKey | None) -> Ingested:
     """Read what was never read before; open what was. Splits are frozen here, before anything else may depend on them.
 
     ``store`` is a folder, or the URL of one in an object store.
@@ -60,11 +59,10 @@ def ingest(study: Study, *, store: str | Path, key: PseudonymKey | None, say: Ca
     """
     folder = remote_store.local_side(store)
     tasks = {
-        name: freeze_task(name, task, store=folder, key=key, seed=study.seed, say=say)
-        for name, task in study.tasks.items()
+        name: freeze_task(name, task, store=folder, key=key, seed=study.seed) for name, task in study.tasks.items()
     }
     origins = study.corpus.sources() if study.pretraining.methods else []
-    corpora = [ingest_corpus(origin, store=folder, key=key, say=say) for origin in origins]
+    corpora = [ingest_corpus(origin, store=folder, key=key) for origin in origins]
     sources = [_source(corpus.images, None) for corpus in corpora]
     for name in study.corpus.task_images:
         rows = tasks[name].samples.filter(role="train")["row"].sort().to_list()
@@ -75,7 +73,7 @@ def ingest(study: Study, *, store: str | Path, key: PseudonymKey | None, say: Ca
         len(store if source["rows"] is None else source["rows"]) for store, source in zip(stores, sources, strict=True)
     )
     rejects = [row for corpus in corpora for row in corpus.rejects]
-    return remote_store.published(Ingested(tasks, sources, corpus_hash, size, rejects), store, say=say)
+    return remote_store.published(Ingested(tasks, sources, corpus_hash, size, rejects), store)
 
 
 def _source(images: FileRef, rows: list[int] | None) -> dict[str, Any]:

@@ -1,10 +1,13 @@
 """How far a stage has come: what has ended of it, the best so far, and how long the rest takes at this rate."""
 
+import logging
 import time
 from collections.abc import Mapping
 
-from study.console import Console
+from study import console
 from study.vocabulary import FAILED
+
+log = logging.getLogger(__name__)
 
 LINES = 20
 """So many lines a stage, however many runs it has, where there is no terminal to redraw."""
@@ -16,8 +19,8 @@ class Progress:
     left: how many runs each cell still has to end. done: how many had ended before.
     """
 
-    def __init__(self, say: Console, what: str, left: Mapping[str, int], *, done: int = 0) -> None:
-        self._say, self._what = say, what
+    def __init__(self, what: str, left: Mapping[str, int], *, done: int = 0) -> None:
+        self._what = what
         self._left = dict(left)
         self._cells_done = sum(number <= 0 for number in left.values())
         self._before = self._done = self._said = done
@@ -25,7 +28,7 @@ class Progress:
         self._failed = 0
         self._best: tuple[float, str] | None = None
         self._started = time.monotonic()
-        say.live(what, self._line())
+        console.live(what, self._line())
 
     def best(self, score: float | None, of: str) -> None:
         """A score that may be the best so far (the larger, the better), and what it is of, in words."""
@@ -38,13 +41,13 @@ class Progress:
         self._left[cell] -= 1
         self._cells_done += self._left[cell] == 0
         if self._done == self._total:
-            self._say.live(self._what, None)
-            self._say(f"  {self._line()}")
+            console.live(self._what, None)
+            log.info(f"  {self._line()}")
             return
         if self._done - self._said >= max(1, self._total // LINES):
             self._said = self._done
-            self._say.note(f"  {self._line()}")
-        self._say.live(self._what, self._line())
+            console.note(f"  {self._line()}")
+        console.live(self._what, self._line())
 
     def _line(self) -> str:
         parts = [f"{self._what}: {self._done:,} of {self._total:,}"]

@@ -1,7 +1,8 @@
 """The driver: the one process that takes a study from its file to its report, and the only one that commits."""
 
+import logging
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from pathlib import Path
 from analysis.report.report import write_report
 from cluster.session import ClusterUnavailable, Resources, session
 from study.config import Study
-from study.console import Console
+from study.console import Console, shown
 from study.data.pseudonyms import PseudonymKey, find_key
 from study.errors import InputRefused, SurroundingsFailed
 from study.execution.cell_context import CellContext, run_adaptation
@@ -29,6 +30,8 @@ from study.search.stage import search_stage
 from study.storage import Storage
 from study.storage.storage import TMP
 from study.tracking import open_mirror
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -63,15 +66,15 @@ def run_study(
     there = Storage(results)
     root = there.full(study.name)
     try:
-        with _console(there.below(study.name)) as say:
+        with _console(there.below(study.name)):
             check_accepted(root, study)
             check_sources(study)
             check_models(study)
             check_weights(study, root)
-            with lock(root, say=say) as storage:
+            with lock(root) as storage:
                 failpoint("lock-taken")
                 _sweep(storage)
-                return _run(study, storage, store or there.full("store"), address, key_file, run_job, retry, say)
+                return _run(study, storage, store or there.full("store"), address, key_file, run_job, retry)
     except ClusterUnavailable as error:
         raise SurroundingsFailed(str(error)) from None
 
@@ -91,25 +94,24 @@ def _run(
     key_file: Path | None,
     run_job: RunJob,
     retry: Collection[str],
-    say: Console,
 ) -> Outcome:
-    ingested = ingest(study, store=store, key=_key(study, key_file, say), say=say)
+    ingested = ingest(study, store=store, key=_key(study, key_file))
     plan = make_plan(study, ingested.tasks)
     accept(storage, study, plan)
     ledger = Ledger(storage, failpoint=failpoint)
-    tracked = _tracked(storage, say) if study.track == "aim" else None
+    tracked = _tracked(storage) if study.track == "aim" else None
     ledger.append("rejects", ingested.rejects)
     failpoint("plan-made")
     if retry:
         trials, finals = free_failed(ledger, retry)
-        say(f"{trials} trials and {finals} final runs that ended as {' or '.join(retry)} are run again")
+        log.info(f"{trials} trials and {finals} final runs that ended as {' or '.join(retry)} are run again")
     for reason in plan.left_out:
-        say(f"left out: {reason}")
-    say(f"{len(plan.pretraining_runs)} pre-training runs, {len(plan.cells)} cells, results in {storage.root}")
-    with session(address, say=say) as resources, open_mirror(tracked, say=say) as mirror:
+        log.info(f"left out: {reason}")
+    log.info(f"{len(plan.pretraining_runs)} pre-training runs, {len(plan.cells)} cells, results in {storage.root}")
+    with session(address) as resources, open_mirror(tracked) as mirror:
         pretraining_slots, slots = _slots(study, resources)
-        encoders = Encoders(study, plan, ledger, ingested, mirror, pretraining_slots, say).make()
-        features = make_features(study, plan, ingested.tasks, encoders, storage=storage, say=say)
+        encoders = Encoders(study, plan, ledger, ingested, mirror, pretraining_slots).make()
+        features = make_features(study, plan, ingested.tasks, encoders, storage=storage)
         context = CellContext(
             study=study,
             plan=plan,
@@ -120,7 +122,6 @@ def _run(
             slots=slots,
             run_job=run_job,
             mirror=mirror,
-            say=say,
         )
         for adaptation in study.adaptations:
             with tempfile.TemporaryDirectory(prefix="labelcurve-") as folder:
@@ -132,30 +133,29 @@ def _run(
     storage.remove("train")
     failed = failed_cells(context)
     if failed:
-        say(f"{failed} cells have no score, since every trial or final run of theirs failed")
-    say("report")
+        log.info(f"{failed} cells have no score, since every trial or final run of theirs failed")
+    log.info("report")
     return Outcome(report(storage), failed)
 
 
 @contextmanager
-def _console(storage: Storage) -> Iterator[Console]:
-    """What says where the run is, with its log under the results; an object store gets the log when the run ends."""
+def _console(storage: Storage) -> Iterator[None]:
+    """What is logged is shown, and kept below the results; an object store gets the log when the run ends."""
     with tempfile.TemporaryDirectory(prefix="labelcurve-") as folder:
         local = storage.local_root
-        log = (local / "log" if local else Path(folder)) / "run.log"
-        say = Console(log)
+        kept = (local / "log" if local else Path(folder)) / "run.log"
         try:
-            yield say
+            with shown(Console(kept)):
+                yield
         finally:
-            say.end()
-            if not local and log.exists():
-                storage.write_atomic(f"log/{datetime.now(UTC):%Y%m%dT%H%M%S}.log", log.read_bytes())
+            if not local and kept.exists():
+                storage.write_atomic(f"log/{datetime.now(UTC):%Y%m%dT%H%M%S}.log", kept.read_bytes())
 
 
-def _tracked(storage: Storage, say: Callable[[str], None]) -> Path | None:
+def _tracked(storage: Storage) -> Path | None:
     """The folder of the Aim repository, beside the studies; Aim writes to a disk alone."""
     if storage.local_root is None:
-        say("track: aim is left out: Aim writes to a local disk, and the results are in an object store")
+        log.info("track: aim is left out: Aim writes to a local disk, and the results are in an object store")
         return None
     return storage.local_root.parent
 
@@ -187,7 +187,7 @@ def _slots(study: Study, cluster: Resources) -> tuple[int, int]:
     return found[0], found[1]
 
 
-def _key(study: Study, key_file: Path | None, say: Callable[[str], None]) -> PseudonymKey | None:
+def _key(study: Study, key_file: Path | None) -> PseudonymKey | None:
     """Real patients need the user's key; phantoms have a public one of their own."""
     real = study.corpus.dicom or any(not task.reader.public for task in study.tasks.values())
-    return find_key(key_file, make=True, say=say) if real else None
+    return find_key(key_file, make=True) if real else None

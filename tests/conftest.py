@@ -1,5 +1,6 @@
 """What every test stands on: a quiet machine of its own, one Ray, and the real images where they are at hand."""
 
+import logging
 import os
 import uuid
 from collections.abc import Iterator
@@ -28,6 +29,27 @@ def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield home
 
 
+class Lines(logging.Handler):
+    """Keeps what is logged, line by line."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+@pytest.fixture
+def said() -> Iterator[list[str]]:
+    """What our packages say to the user meanwhile."""
+    from study import console
+
+    handler = Lines()
+    with console._handled(handler):
+        yield handler.lines
+
+
 @pytest.fixture(scope="session")
 def ray_cluster() -> Iterator[str]:
     """A private Ray with two CPUs, shared by all tests that ask for it; its address."""
@@ -35,7 +57,7 @@ def ray_cluster() -> Iterator[str]:
 
     from cluster.session import session
 
-    with session(None, cpus=2, say=lambda line: None):
+    with session(None, cpus=2):
         yield ray.get_runtime_context().gcs_address
 
 

@@ -65,7 +65,7 @@ class Asked:
     def origins(self):
         return origins()
 
-with session(None, cpus=2, say=lambda line: None):
+with session(None, cpus=2):
     import ray
     print(*origins(), *ray.get(ray.remote(origins).remote()), sep="\\n")
     print(*ray.get(ray.remote(Asked).remote().origins.remote()), sep="\\n")

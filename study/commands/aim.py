@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from study.console import printed
 from study.errors import InputRefused, SurroundingsFailed
 
 
@@ -30,7 +31,8 @@ def _sync(options: argparse.Namespace) -> int:
     if kind := network_disk(folder):
         raise InputRefused(f"{folder} is on {kind}, where Aim's files break; give a folder on a local disk with --repo")
     try:
-        written, removed = sync(root, folder, say=print)
+        with printed():
+            written, removed = sync(root, folder)
     except (LedgerError, OSError):
         raise
     except ImportError as error:

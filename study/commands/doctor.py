@@ -18,11 +18,13 @@ def add_to(commands: Any) -> None:
 
 
 def _doctor(options: argparse.Namespace) -> int:
+    from study.console import printed
     from study.maintenance.doctor import examine, mend
     from study.planning.accepted import find_root
 
     root = find_root(options.results)
-    found = mend(root, say=print) if options.set_aside else examine(root)
+    with printed():
+        found = mend(root) if options.set_aside else examine(root)
     for each in found:
         print(f"{each.kind:<9}  {each.path}: {each.detail}")
     if not any(each.needs_a_hand for each in found):

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from study.console import printed
 from study.errors import InputRefused, SurroundingsFailed
 
 SUFFIX = ".safetensors"
@@ -64,7 +65,8 @@ def _convert(options: argparse.Namespace) -> int:
         raise InputRefused(f"{out} is there already; give another name, or --force to replace it")
     written = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     try:
-        convert_weights(options.backbone, options.file, written, print)
+        with printed():
+            convert_weights(options.backbone, options.file, written)
         with written.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(written, out)

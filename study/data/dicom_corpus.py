@@ -30,6 +30,8 @@ from study.data.slice_store import StoreWriter
 from study.errors import InputRefused
 from study.storage.file_ref import FileRef
 
+log = logging.getLogger(__name__)
+
 DOCUMENT = "corpus.json"
 REJECTS = {"digest": pl.String, "reason": pl.String, "series": pl.String, "source": pl.String}
 _THREADS = min(4, os.cpu_count() or 1)
@@ -49,9 +51,7 @@ class Corpus:
     rejects: list[dict[str, Any]]
 
 
-def ingest_corpus(
-    source: Path | PhantomSettings, *, store: Path, key: PseudonymKey | None, say: Callable[[str], None]
-) -> Corpus:
+def ingest_corpus(source: Path | PhantomSettings, *, store: Path, key: PseudonymKey | None) -> Corpus:
     """The slice store of ``source`` (a folder of DICOM files, or a phantom), made unless it is there already.
 
     A phantom has a public key of its own. Raises InputRefused for a missing folder, for one without a usable CT image,
@@ -64,25 +64,23 @@ def ingest_corpus(
         def make(entry: Path) -> None:
             with TemporaryDirectory() as folder:
                 scans.write_corpus(settings, Path(folder))
-                _ingest(Path(folder), _files(Path(folder)), entry, PHANTOM_KEY, listing, say)
+                _ingest(Path(folder), _files(Path(folder)), entry, PHANTOM_KEY, listing)
 
-        return _open(Path(store), listing, PHANTOM_KEY, make, say)
+        return _open(Path(store), listing, PHANTOM_KEY, make)
     if key is None:
         raise InputRefused("real images need a pseudonym key")
     folder = source
     files = _files(folder)
     listing = store_entries.fingerprint(["corpus", versions.CORPUS], files)
-    return _open(Path(store), listing, key, lambda entry: _ingest(folder, files, entry, key, listing, say), say)
+    return _open(Path(store), listing, key, lambda entry: _ingest(folder, files, entry, key, listing))
 
 
-def _open(
-    store: Path, listing: str, key: PseudonymKey, make: Callable[[Path], None], say: Callable[[str], None]
-) -> Corpus:
+def _open(store: Path, listing: str, key: PseudonymKey, make: Callable[[Path], None]) -> Corpus:
     entry = store_entries.opened_or_made(store, f"corpus-{listing[:12]}", key, DOCUMENT, make)
     content = store_entries.read(entry, DOCUMENT)
     rejects = pl.read_parquet(entry / "rejects.parquet").to_dicts()
     images = FileRef(str(entry / "slices.arrow"), content["images"])
-    say(f"corpus: {content['slices']} slices of {content['patients']} patients, {len(rejects)} files rejected")
+    log.info(f"corpus: {content['slices']} slices of {content['patients']} patients, {len(rejects)} files rejected")
     return Corpus(images, content["patients"], content["slices"], rejects)
 
 
@@ -94,14 +92,7 @@ def _files(folder: Path) -> list[tuple[str, Path]]:
     return sorted((path.relative_to(folder).as_posix(), path) for path in found if path.is_file())
 
 
-def _ingest(
-    folder: Path,
-    files: list[tuple[str, Path]],
-    entry: Path,
-    key: PseudonymKey,
-    listing: str,
-    say: Callable[[str], None],
-) -> None:
+def _ingest(folder: Path, files: list[tuple[str, Path]], entry: Path, key: PseudonymKey, listing: str) -> None:
     headers: list[Header] = []
     rejects: list[dict[str, Any]] = []
     seen: set[str] = set()
@@ -112,7 +103,7 @@ def _ingest(
         rejects.append({"digest": _file_digest(path), "reason": reason, "series": series, "source": "corpus"})
 
     with _quiet_pydicom(), ThreadPoolExecutor(_THREADS) as pool:
-        say(f"corpus: reading {len(files)} files")
+        log.info(f"corpus: reading {len(files)} files")
         for (_, path), found in zip(files, _ahead(pool, _try_header, files), strict=True):
             if isinstance(found, Header):
                 headers.append(found)
@@ -135,7 +126,7 @@ def _ingest(
                     pseudonyms = {"patient": key.of(header.patient), "series": key.of(header.series)}
                     writer.append(image.pixels, digest=digest, position=image.position, **pseudonyms)
                     if len(seen) % 5000 == 0:
-                        say(f"corpus: {len(seen)} slices")
+                        log.info(f"corpus: {len(seen)} slices")
             if not seen:
                 raise InputRefused(_nothing_usable(folder, len(files), rejects))
             images = writer.close()

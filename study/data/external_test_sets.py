@@ -1,7 +1,8 @@
 """Further test sets of a task, of patients whom it does not hold: frozen like its own, one entry of the store each."""
 
 import hashlib
-from collections.abc import Callable, Collection
+import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from study.data.task_files import folder_pixels, write_images, write_test_labels
 from study.errors import InputRefused
 from study.fields import DataFile, DataFolder, StrictConfig
 from study.storage.file_ref import FileRef
+
+log = logging.getLogger(__name__)
 
 DOCUMENT = "external.json"
 COLUMNS = {"row": pl.Int64, "digest": pl.String, "patient": pl.String, "token": pl.String}
@@ -41,15 +44,7 @@ class ExternalSet:
 
 
 def freeze_external(
-    task: str,
-    name: str,
-    source: External,
-    *,
-    coding: Coding,
-    known: Collection[str],
-    store: Path,
-    key: PseudonymKey,
-    say: Callable[[str], None],
+    task: str, name: str, source: External, *, coding: Coding, known: Collection[str], store: Path, key: PseudonymKey
 ) -> ExternalSet:
     """The test set of ``source`` (``images``, ``labels``), made unless it is in the store already.
 
@@ -70,7 +65,7 @@ def freeze_external(
     listing = store_entries.fingerprint(identity, files)
 
     def make(entry: Path) -> None:
-        samples = external_samples(task, name, source, coding=coding, known=known, say=say)
+        samples = external_samples(task, name, source, coding=coding, known=known)
         images = write_images(
             entry / "images.arrow", samples, folder_pixels(Path(source.images), labels), key, unit="grey"
         )
@@ -84,20 +79,18 @@ def freeze_external(
     shared = set(samples["digest"]) & set(known)
     if shared:
         raise InputRefused(f"{labels}: {len(shared)} images are in task {task} too; remove them from one of the two")
-    say(f"task {task}: external test set {name}: {len(samples)} images ({samples['token'].n_unique()} patients)")
+    log.info(f"task {task}: external test set {name}: {len(samples)} images ({samples['token'].n_unique()} patients)")
     images = FileRef(str(entry / "images.arrow"), store_entries.read(entry, DOCUMENT)["images"])
     return ExternalSet(images, samples, str(entry / "test_labels.parquet"))
 
 
-def external_samples(
-    task: str, name: str, source: External, *, coding: Coding, known: Collection[str], say: Callable[[str], None]
-) -> list[Sample]:
+def external_samples(task: str, name: str, source: External, *, coding: Coding, known: Collection[str]) -> list[Sample]:
     """The samples, all in role test, by token and digest; refuses as ``freeze_external`` does, naming file and line."""
     labels = Path(source.labels)
     rows, with_patients = _rows(source, coding)
     if not with_patients:
-        say(f"task {task}: {labels} has no column 'patient', so each image counts as a patient of its own")
-    kept = distinct_rows(f"{task}, {name}", rows, Path(source.images), labels, say)
+        log.info(f"task {task}: {labels} has no column 'patient', so each image counts as a patient of its own")
+    kept = distinct_rows(f"{task}, {name}", rows, Path(source.images), labels)
     for digest, row in kept.items():
         if digest in known:
             raise InputRefused(

@@ -1,6 +1,7 @@
 """A labelled set into a frozen task: images in a store, samples with their roles, test labels in their own file."""
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from study.errors import InputRefused
 from study.identity import digest
 from study.storage.file_ref import FileRef
 from study.vocabulary import Kind
+
+log = logging.getLogger(__name__)
 
 DOCUMENT = "task.json"
 
@@ -59,9 +62,7 @@ class FrozenTask:
     external: Mapping[str, ExternalSet] = field(default_factory=dict)
 
 
-def freeze_task(
-    name: str, source: Task, *, store: Path, key: PseudonymKey | None, seed: int, say: Callable[[str], None]
-) -> FrozenTask:
+def freeze_task(name: str, source: Task, *, store: Path, key: PseudonymKey | None, seed: int) -> FrozenTask:
     """The frozen task of ``source``, made unless it is in the store already.
 
     Raises InputRefused for whatever is wrong with it, naming file and line.
@@ -73,7 +74,7 @@ def freeze_task(
     listing = reader.listing(_identity(source, seed))
 
     def make(entry: Path) -> None:
-        with reader.opened(name, say) as labelled:
+        with reader.opened(name) as labelled:
             _write(name, _split(name, source, labelled, seed), labelled, reader.unit, entry, key, listing)
 
     entry = store_entries.opened_or_made(Path(store), f"task-{name}-{listing[:12]}", key, DOCUMENT, make)
@@ -90,11 +91,11 @@ def freeze_task(
     splits = content.get("folds", [])
     for fold, split in enumerate(splits or [content]):
         where = f"task {name}, fold {fold}" if splits else f"task {name}"
-        say(f"{where}: {_told(split['counts'], coding.classes)}")
+        log.info(f"{where}: {_told(split['counts'], coding.classes)}")
     folds = [opened(f"-{fold}", split) for fold, split in enumerate(splits)]
     digests = set(pl.read_parquet(entry / "samples.parquet", columns=["digest"])["digest"])
     external = {
-        other: freeze_external(name, other, given, coding=coding, known=digests, store=store, key=key, say=say)
+        other: freeze_external(name, other, given, coding=coding, known=digests, store=store, key=key)
         for other, given in source.external.items()
     }
     return opened("", content, folds=folds, external=external)
@@ -103,14 +104,12 @@ def freeze_task(
 def preview_task(name: str, source: Task, *, seed: int) -> TaskPreview:
     """The split that ``freeze_task`` would make: files are hashed, but not decoded, and nothing is left behind."""
 
-    def quiet(text: str) -> None: ...
-
-    with source.reader.opened(name, quiet) as labelled:
+    with source.reader.opened(name) as labelled:
         splits = _split(name, source, labelled, seed)
     coding = splits[0].coding
     known = {sample.digest for sample in splits[0].samples}
     for other, given in source.external.items():
-        external_samples(name, other, given, coding=coding, known=known, say=quiet)
+        external_samples(name, other, given, coding=coding, known=known)
 
     def seen(split: Split, folds: Sequence[TaskPreview] = ()) -> TaskPreview:
         samples = split.frame(lambda sample: sample.token)

@@ -6,12 +6,14 @@ The key lies outside store and results. It comes from $LABELCURVE_PSEUDONYM_KEY,
 
 import hashlib
 import hmac
+import logging
 import os
 import secrets
-from collections.abc import Callable
 from pathlib import Path
 
 from study.errors import InputRefused, SurroundingsFailed
+
+log = logging.getLogger(__name__)
 
 VARIABLE = "LABELCURVE_PSEUDONYM_KEY"
 _SHORTEST = 16
@@ -44,7 +46,7 @@ def default_file() -> Path:
     return Path.home() / ".config" / "labelcurve" / "pseudonym.key"
 
 
-def find_key(key_file: Path | None, *, make: bool, say: Callable[[str], None]) -> PseudonymKey:
+def find_key(key_file: Path | None, *, make: bool) -> PseudonymKey:
     """The user's key. With ``make``, a missing default file is made and announced through ``say``.
 
     Raises InputRefused when there is no key or it is shorter than 16 characters.
@@ -58,7 +60,7 @@ def find_key(key_file: Path | None, *, make: bool, say: Callable[[str], None]) -
         raise InputRefused(f"{path}: there is no such pseudonym key file; make one with `openssl rand -hex 32`")
     if not make:
         raise InputRefused(f"there is no pseudonym key: set {VARIABLE} or put one into {path}")
-    return _made(path, say)
+    return _made(path)
 
 
 def _key(text: str, place: str) -> PseudonymKey:
@@ -68,7 +70,7 @@ def _key(text: str, place: str) -> PseudonymKey:
     return PseudonymKey(secret.encode())
 
 
-def _made(path: Path, say: Callable[[str], None]) -> PseudonymKey:
+def _made(path: Path) -> PseudonymKey:
     secret = secrets.token_hex(32)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -81,5 +83,5 @@ def _made(path: Path, say: Callable[[str], None]) -> PseudonymKey:
         return _key(path.read_text(), str(path))
     except OSError as error:
         raise SurroundingsFailed(f"{path}: the pseudonym key cannot be written ({error.strerror})") from error
-    say(f"made a new pseudonym key: {path} (keep it: without it, patients cannot be matched with later data)")
+    log.info(f"made a new pseudonym key: {path} (keep it: without it, patients cannot be matched with later data)")
     return PseudonymKey(secret.encode())

@@ -6,13 +6,15 @@ is copied there, its JSON document last, which says that the rest is whole.
 
 import dataclasses
 import hashlib
-from collections.abc import Callable
+import logging
 from pathlib import Path
 from typing import Any
 
 from study.data import node_cache
 from study.storage import Storage
 from study.storage.storage import is_url
+
+log = logging.getLogger(__name__)
 
 REMOTE = ".remote"
 """A file in the local side that holds the store's URL."""
@@ -41,7 +43,7 @@ def fetch(entry: Path, document: str, into: Path) -> bool:
     return True
 
 
-def published(value: Any, store: str | Path, *, say: Callable[[str], None]) -> Any:
+def published(value: Any, store: str | Path) -> Any:
     """`value` (dataclasses, mappings, sequences) with each path of the local side as the URL that workers read, once
     the entry in which it lies is there."""
     if not is_url(store):
@@ -61,17 +63,17 @@ def published(value: Any, store: str | Path, *, say: Callable[[str], None]) -> A
             entry = inside.partition("/")[0]
             if entry not in seen:
                 seen.add(entry)
-                _copy_up(folder / entry, storage, say)
+                _copy_up(folder / entry, storage)
             return storage.full(inside)
         return value
 
     return moved(value)
 
 
-def _copy_up(entry: Path, storage: Storage, say: Callable[[str], None]) -> None:
+def _copy_up(entry: Path, storage: Storage) -> None:
     files = sorted(entry.iterdir(), key=lambda path: path.suffix == ".json")
     if all(storage.exists(f"{entry.name}/{path.name}") for path in files):
         return
-    say(f"copying {entry.name} to {storage.root}")
+    log.info(f"copying {entry.name} to {storage.root}")
     for path in files:
         storage.upload(path, f"{entry.name}/{path.name}")

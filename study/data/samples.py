@@ -1,6 +1,7 @@
 """The samples of a labelled folder, read, hashed and split, before any image is decoded."""
 
 import hashlib
+import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,8 @@ import polars as pl
 from study.data.labels_csv import SPLITS, Coding, LabelRow, some
 from study.data.splits import Shares, SplitPatient, freeze, freeze_folds, split_hash, token_of
 from study.errors import InputRefused
+
+log = logging.getLogger(__name__)
 
 SAMPLES = {
     "row": pl.Int64,
@@ -87,16 +90,14 @@ class Split:
         return [name for name, value in zip(self.coding.classes, sample.label, strict=True) if value]
 
 
-def distinct_rows(
-    name: str, rows: list[LabelRow], images: Path, labels: Path, say: Callable[[str], None]
-) -> dict[str, LabelRow]:
+def distinct_rows(name: str, rows: list[LabelRow], images: Path, labels: Path) -> dict[str, LabelRow]:
     """The rows by their files' digests; a file that stands twice with the same label and patient is kept once."""
     paths = paths_of(rows, images, labels)
     with ThreadPoolExecutor(2) as pool:
         digests = list(pool.map(_digest, paths))
     kept = _distinct(labels, rows, digests)
     if len(kept) < len(rows):
-        say(f"task {name}: {len(rows) - len(kept)} rows repeat an image of the same patient and label; kept once")
+        log.info(f"task {name}: {len(rows) - len(kept)} rows repeat an image of the same patient and label; kept once")
     return kept
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from study import identity
 from study.config import Study
-from study.console import Console
 from study.data.frozen_task import FrozenTask
 from study.errors import InputRefused
 from study.execution.shared_features import Features, shares_features
@@ -33,7 +32,6 @@ class CellContext:
     """How many trials or final runs go on at once."""
     run_job: RunJob
     mirror: Mirror
-    say: Console
 
     def task(self, cell: Cell) -> FrozenTask:
         """The cell's task, as it is in the cell's outer fold where it has such folds."""

@@ -1,6 +1,7 @@
 """The stage of final runs: each cell's chosen setting, trained again with fresh seeds and scored on the test sets."""
 
 import json
+import logging
 from collections import Counter
 from typing import Any
 
@@ -14,6 +15,8 @@ from study.finals.final_runner import FinalJob, FinishedFinal, run_finals
 from study.planning.plan import Cell
 from study.progress import Progress
 from study.search.selection import select
+
+log = logging.getLogger(__name__)
 
 
 def final_stage(context: CellContext, adaptation: str) -> None:
@@ -39,10 +42,10 @@ def final_stage(context: CellContext, adaptation: str) -> None:
     if not runs:
         return
     if context.ledger.supersede("finals", superseded):
-        context.say(f"{adaptation}: {len(superseded)} final runs are superseded, since other trials are chosen now")
-    context.say(f"{adaptation}: {len(runs)} final runs")
+        log.info(f"{adaptation}: {len(superseded)} final runs are superseded, since other trials are chosen now")
+    log.info(f"{adaptation}: {len(runs)} final runs")
     left = Counter(cell.id for cell, *_ in runs.values())
-    progress = Progress(context.say, f"{adaptation} final runs", left)
+    progress = Progress(f"{adaptation} final runs", left)
 
     def commit(final: FinishedFinal) -> None:
         failpoint("final-ended")

@@ -7,18 +7,21 @@ over; no two machines' clocks are compared.
 """
 
 import json
+import logging
 import os
 import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 from study.errors import LockHeld, Overtaken
 from study.storage.storage import Storage
+
+log = logging.getLogger(__name__)
 
 LEASE = "lease.json"
 SECONDS = 60.0
@@ -75,14 +78,12 @@ def overtaken(storage: Storage) -> Overtaken:
 
 
 @contextmanager
-def leased(
-    storage: Storage, *, seconds: float = SECONDS, say: Callable[[str], None] = lambda line: None
-) -> Iterator[Leased]:
+def leased(storage: Storage, *, seconds: float = SECONDS) -> Iterator[Leased]:
     """Hold a study on an object store. A holder that is not heard of for the seconds that it promised is overtaken.
 
     Raises LockHeld, naming the holder, once it has been heard of.
     """
-    held = _take(storage, seconds, say)
+    held = _take(storage, seconds)
     ended = threading.Event()
     beating = threading.Thread(target=_beat, args=(held, ended, seconds / BEATS), daemon=True)
     beating.start()
@@ -97,10 +98,10 @@ def leased(
             pass  # the next driver waits until it has run out
 
 
-def _take(storage: Storage, seconds: float, say: Callable[[str], None]) -> Leased:
+def _take(storage: Storage, seconds: float) -> Leased:
     before, tag = _read(storage)
     if before is not None and before["holder"] is not None:
-        tag = _watched(storage, before, tag, say)
+        tag = _watched(storage, before, tag)
     lease = {
         "number": before["number"] + 1 if before is not None else 1,
         "beat": 0,
@@ -118,9 +119,9 @@ def _take(storage: Storage, seconds: float, say: Callable[[str], None]) -> Lease
     return Leased(storage.root, lease, taken)
 
 
-def _watched(storage: Storage, lease: dict, tag: str | None, say: Callable[[str], None]) -> str | None:
+def _watched(storage: Storage, lease: dict, tag: str | None) -> str | None:
     """Wait until the lease has run out; its tag then. Raises LockHeld as soon as its holder is heard of."""
-    say(f"{_named(lease)} holds the study; waiting {lease['seconds']:.0f} s to see whether it is still there")
+    log.info(f"{_named(lease)} holds the study; waiting {lease['seconds']:.0f} s to see whether it is still there")
     until = time.monotonic() + lease["seconds"]
     while time.monotonic() < until:
         time.sleep(lease["seconds"] / BEATS / 4)

@@ -7,7 +7,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ ATTEMPTS, PAUSE_SECONDS = 4, 0.05
 
 
 @contextmanager
-def lock(root: str | Path, *, say: Callable[[str], None] = lambda line: None) -> Iterator[Storage]:
+def lock(root: str | Path) -> Iterator[Storage]:
     """Hold the study under `root` for writing, through the storage that this gives.
 
     On a local disk the file stays behind: what it says counts only while locked. On an object store it may be said that
@@ -34,7 +34,7 @@ def lock(root: str | Path, *, say: Callable[[str], None] = lambda line: None) ->
     storage = Storage(root)
     if storage.local_root is None:
         storage.probe()
-        with leased(storage, say=say) as held:
+        with leased(storage) as held:
             yield held
     else:
         with _flocked(storage):

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+import logging
 from pathlib import Path
 
 import polars as pl
@@ -10,6 +10,8 @@ import yaml
 
 from study.ledger import DEPENDENTS, Ledger, Problem, check, frame, lock, set_aside
 from study.storage import Storage
+
+log = logging.getLogger(__name__)
 
 MADE = {"encoders": ".safetensors", "features": ".npy", "models": ".safetensors"}
 """Folders of files that computing has made, each with a JSON file beside it that names its sha256 as `digest`."""
@@ -26,12 +28,12 @@ def examine(root: str | Path | Storage) -> list[Problem]:
     return found + _accepted(storage)
 
 
-def mend(root: str | Path, *, say: Callable[[str], None]) -> list[Problem]:
+def mend(root: str | Path) -> list[Problem]:
     """Set aside what cannot be used, so that the same `labelcurve run` computes what was lost; what was found.
 
     A run whose curves, scores or predictions were lost counts as not done. Raises LockHeld while a driver is at work.
     """
-    with lock(root, say=say) as storage:
+    with lock(root) as storage:
         found = examine(storage)
         lost = {storage.inside(each.path).partition("/")[0] for each in found if each.needs_a_hand}
         for each in found:
@@ -44,7 +46,7 @@ def mend(root: str | Path, *, say: Callable[[str], None]) -> list[Problem]:
             ledger = Ledger(storage)
             for table, keys in _without(storage, lost & set(DEPENDENTS)).items():
                 ledger.forget(table, keys)
-                say(f"{len(keys)} {table} have lost what belongs to them and will be run again")
+                log.info(f"{len(keys)} {table} have lost what belongs to them and will be run again")
     return found
 
 

@@ -1,13 +1,15 @@
 """Networks as the driver handles them: checked before anything is computed, drawn, converted."""
 
 import hashlib
-from collections.abc import Callable
+import logging
 from pathlib import Path
 from typing import Any
 
 from study.config import Study
 from study.errors import InputRefused, SurroundingsFailed, last_line
 from study.storage import Storage
+
+log = logging.getLogger(__name__)
 
 TIMM = "timm:"
 
@@ -85,9 +87,7 @@ def draw_weights(backbone: str, seed: int, path: Path, image_size: int | None = 
         backbones.save(backbones.build(backbone, image_size), path, {"initialisation": "scratch"})
 
 
-def convert_weights(
-    backbone: str, source: str, path: Path, say: Callable[[str], None], image_size: int | None = None
-) -> None:
+def convert_weights(backbone: str, source: str, path: Path, image_size: int | None = None) -> None:
     """A user's weights file, or `timm:<name>`, as a file of one-channel weights under timm's names.
 
     Says what was dropped and changed. Raises ValueError where the weights do not fit, ConnectionError where they cannot
@@ -98,7 +98,7 @@ def convert_weights(
 
     module, said = weights.load(source, backbone, image_size)
     for line in said:
-        say(line)
+        log.info(line)
     backbones.save(module, path, {"initialisation": "file"})
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +12,6 @@ from typing import Any, NamedTuple
 
 from study import identity, versions
 from study.config import Study
-from study.console import Console
 from study.errors import InputRefused, SurroundingsFailed
 from study.failpoints import failpoint
 from study.ingest import Ingested
@@ -23,6 +23,8 @@ from study.pretraining.train_runner import pretrain
 from study.provenance import provenance
 from study.storage.file_ref import FileRef
 from study.tracking import Mirror
+
+log = logging.getLogger(__name__)
 
 
 class Made(NamedTuple):
@@ -41,7 +43,6 @@ class Encoders:
     ingested: Ingested
     mirror: Mirror
     slots: int
-    say: Console
 
     def make(self) -> dict[str, FileRef]:
         """Encoder name -> its weights; what was interrupted goes on where it was.
@@ -63,7 +64,7 @@ class Encoders:
         def run(encoder: Encoder) -> Made | None:
             if encoder.name not in recipes and settle(encoder):
                 return None
-            self.say(f"encoder {encoder.name}")
+            log.info(f"encoder {encoder.name}")
             return self._make(encoder, recipes[encoder.name], refs[encoder.start] if encoder.start else None)
 
         by_name = {encoder.name: encoder for encoder in self.plan.encoders}
@@ -146,7 +147,7 @@ class Encoders:
                 draw_weights(self.study.backbone, recipe["seed"], weights, self.study.image_size)
             else:
                 source = self.study.weights[encoder.initialisation]
-                convert_weights(self.study.backbone, source, weights, self.say, self.study.image_size)
+                convert_weights(self.study.backbone, source, weights, self.study.image_size)
             picture = weights.with_suffix(".png")
             return Made(weights.read_bytes(), rows, picture.read_bytes() if picture.exists() else None)
 
@@ -182,7 +183,6 @@ class Encoders:
             name=f"{encoder.name}-{fingerprint[:8]}",
             storage=self.study.resources.storage or self.ledger.storage.full("train"),
             weights=weights,
-            say=self.say,
         )
         failpoint("pretraining-ended")
         return [self._row(encoder, recipe, fingerprint, entry) for entry in history]

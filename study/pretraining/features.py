@@ -1,7 +1,8 @@
 """Features of frozen encoders, computed once per encoder and task and shared by every cell, trial and final run."""
 
 import json
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Mapping
 
 from study import identity, versions
 from study.config import Study
@@ -12,17 +13,13 @@ from study.planning.plan import Plan
 from study.storage import Storage
 from trainables.contracts import FeaturesJob, FileRef
 
+log = logging.getLogger(__name__)
+
 POLL_SECONDS = 0.5
 
 
 def make_features(
-    study: Study,
-    plan: Plan,
-    tasks: Mapping[str, FrozenTask],
-    encoders: Mapping[str, FileRef],
-    *,
-    storage: Storage,
-    say: Callable[[str], None],
+    study: Study, plan: Plan, tasks: Mapping[str, FrozenTask], encoders: Mapping[str, FileRef], *, storage: Storage
 ) -> Features:
     """Compute, as Ray tasks, what the cells need and the study's folder does not hold yet."""
     pairs = sorted({(cell.encoder, cell.factors["task"]) for cell in plan.cells if shares_features(study, cell)})
@@ -35,7 +32,7 @@ def make_features(
 
         from trainables.finetuning.linear_probe import write_features
 
-        say(f"features of {len(missing)} pairs of encoder and task")
+        log.info(f"features of {len(missing)} pairs of encoder and task")
         slot = study.resources.trial
         remote = ray.remote(num_cpus=slot.cpus, num_gpus=slot.gpus, max_retries=2)(write_features)
         written = _ended([remote.remote(jobs[pair], storage.full(f"{names[pair]}.npy")) for pair in missing])

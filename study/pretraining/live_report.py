@@ -1,5 +1,6 @@
 """What a pre-training run says while it goes on: from its controller, over an actor, to the driver's terminal."""
 
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -9,8 +10,10 @@ from typing import Any
 import ray
 from ray.train import UserCallback
 
-from study.console import Console
+from study import console
 from study.progress import LINES, duration
+
+log = logging.getLogger(__name__)
 
 EVERY_SECONDS, LIVE_SECONDS = 20.0, 2.0
 
@@ -40,15 +43,15 @@ class Reporter(UserCallback):
 
 
 @contextmanager
-def watched(say: Console, name: str, *, budget: str, amount: float) -> Iterator[list[UserCallback]]:
-    """Train callbacks that let ``say`` tell how far of its budget (a column of rows) the run called ``name`` has come:
+def watched(name: str, *, budget: str, amount: float) -> Iterator[list[UserCallback]]:
+    """Train callbacks that tell how far of its budget (a column of rows) the run called ``name`` has come:
     on a terminal all the time, elsewhere at each twentieth of the way."""
     board = _LatestReport.remote()  # type: ignore[attr-defined]
     over = threading.Event()
 
     def watch() -> None:
         began, told, said, warned = None, None, 0.0, None
-        while not over.wait(LIVE_SECONDS if say.on_terminal else EVERY_SECONDS):
+        while not over.wait(LIVE_SECONDS if console.on_terminal() else EVERY_SECONDS):
             try:
                 row = ray.get(board.get.remote(), timeout=EVERY_SECONDS)
             except Exception:
@@ -59,12 +62,12 @@ def watched(say: Console, name: str, *, budget: str, amount: float) -> Iterator[
             passed = told - began[1]
             left = (time.monotonic() - began[0]) / passed * (amount - told) if passed else None
             far, *warnings = lines(row, budget=budget, amount=amount, left=left, warned=warned)
-            say.live(name, f"{name}: {far}")
+            console.live(name, f"{name}: {far}")
             if told - said >= amount / LINES:
-                say.note(f"  {name}: {far}")
+                console.note(f"  {name}: {far}")
                 said = told
             for line in warnings:
-                say(f"  {name}: {line}")
+                log.info(f"  {name}: {line}")
             warned = row.get("warning")
 
     thread = threading.Thread(target=watch, daemon=True)
@@ -74,7 +77,7 @@ def watched(say: Console, name: str, *, budget: str, amount: float) -> Iterator[
     finally:
         over.set()
         thread.join()
-        say.live(name, None)
+        console.live(name, None)
         ray.kill(board)
 
 

@@ -1,16 +1,18 @@
 """One pre-training run on Ray Train, found again by its name, so that asking for it twice goes on with it."""
 
 import json
+import logging
 import shutil
 import time
 from pathlib import Path
 from typing import Any
 
 from study.config import Pretraining, Slot
-from study.console import Console
 from study.errors import SurroundingsFailed, last_line
 from study.storage.file_ref import FileRef
 from trainables.contracts import PretrainConfig
+
+log = logging.getLogger(__name__)
 
 RECIPE = (
     *("method", "settings", "backbone", "image_size", "seed", "batch", "images", "device_seconds"),
@@ -44,7 +46,6 @@ def pretrain(
     name: str,
     storage: str,
     weights: Path,
-    say: Console,
 ) -> list[dict]:
     """Run the recipe to its end, write the encoder to ``weights`` and return the run's logged rows.
 
@@ -66,7 +67,7 @@ def pretrain(
     encoder = name.rpartition("-")[0]
 
     def tell(line: str) -> None:
-        say(f"  {encoder}: {line}")
+        log.info(f"  {encoder}: {line}")
 
     told: dict[str, Any] = {key: recipe.get(key) for key in RECIPE}
     config = PretrainConfig(
@@ -84,7 +85,6 @@ def pretrain(
     )
     per_worker: dict[str, float] = {"CPU": slot.cpus} | ({"GPU": slot.gpus} if slot.gpus else {})
     with watched(
-        say,
         encoder,
         budget="images" if "images" in recipe else "device_seconds",
         amount=recipe.get("images") or recipe["device_seconds"],

@@ -1,6 +1,7 @@
 """The stage that searches: every cell's trials, side by side."""
 
 import json
+import logging
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,8 @@ from study.progress import Progress
 from study.search import FinishedTrial, PastTrial, Pruning, Search, SearchCell, search
 from trainables import adaptations
 
+log = logging.getLogger(__name__)
+
 
 def search_stage(context: CellContext, adaptation: str, *, root: str, folder: Path) -> None:
     """All trials of one adaptation that the ledger lacks; its cells advance side by side."""
@@ -30,9 +33,9 @@ def search_stage(context: CellContext, adaptation: str, *, root: str, folder: Pa
     total, done = sum(cell.budget for cell in searched), sum(len(cell.past) for cell in searched)
     if done >= total:
         return
-    context.say(f"{adaptation}: {total - done} of {total} trials in {len(cells)} cells")
+    log.info(f"{adaptation}: {total - done} of {total} trials in {len(cells)} cells")
     left = {cell.id: cell.budget - len(cell.past) for cell in searched}
-    progress = Progress(context.say, f"{adaptation} trials", left, done=done)
+    progress = Progress(f"{adaptation} trials", left, done=done)
     for each in searched:
         for trial in each.past.values():
             progress.best(trial.score, _scored(context, cells[each.id], trial.score))
@@ -67,7 +70,6 @@ def search_stage(context: CellContext, adaptation: str, *, root: str, folder: Pa
         gpus=slot.gpus,
         slots=context.slots,
         folder=folder,
-        say=context.say,
     )
 
 

@@ -1,5 +1,6 @@
 """The search on Ray Tune: one Tuner over all cells."""
 
+import logging
 import os
 import shutil
 import time
@@ -24,6 +25,8 @@ from study.search.scheduler import CellScheduler, FinishedTrial, SearchCell
 from study.search.tune_adapters import CellSearcher, RecordScheduler, TrialTable
 from study.search.tune_environment import quiet_tune
 
+log = logging.getLogger(__name__)
+
 THREAD_SECONDS = "120"
 ROUND = 1000
 """Trials that one Tuner is given. It keeps all of its trials, and memory and the time a trial would grow with them."""
@@ -45,7 +48,6 @@ def search(
     gpus: float,
     slots: int,
     folder: Path,
-    say: Callable[[str], None],
 ) -> None:
     """Spend what is left of every cell's budget, at most ``slots`` trials at a time on ``cpus`` and ``gpus`` each.
 
@@ -76,7 +78,7 @@ def search(
     if not scheduler.left:
         return
     if not any(fits(node, cpus, gpus) for node in ray.nodes()):
-        say(f"no node of the cluster has {cpus:g} CPUs and {gpus:g} GPUs for a trial; waiting for one")
+        log.info(f"no node of the cluster has {cpus:g} CPUs and {gpus:g} GPUs for a trial; waiting for one")
     jobs = {cell.id: ray.put(cell.job) for cell in cells if studies[cell.id].started < cell.budget}
     trainable = tune.with_resources(
         tune.with_parameters(run_trial, jobs=jobs, run_job=run_job, memory=limits.memory), {"cpu": cpus, "gpu": gpus}

@@ -1,5 +1,6 @@
 """The mirror that a driver tells of what it has committed. It never raises and never makes the driver wait."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +12,8 @@ from typing import Protocol
 from .aim_repository import Repository
 from .network_filesystems import network_disk
 from .tracked_run import Entry, Row, pretraining
+
+log = logging.getLogger(__name__)
 
 SYNC = "`labelcurve aim sync RESULTS`"
 
@@ -43,12 +46,12 @@ class Writer(Protocol):
 
 
 @contextmanager
-def open_mirror(folder: Path | None, *, say: Callable[[str], None]) -> Iterator[Mirror]:
+def open_mirror(folder: Path | None) -> Iterator[Mirror]:
     """A mirror into an Aim repository in `folder`; without one, or where Aim cannot be used (said aloud), none."""
-    if folder is None or not _usable(folder, say):
+    if folder is None or not _usable(folder):
         yield NullMirror()
         return
-    mirror = Background(lambda: Repository(folder), say=say)
+    mirror = Background(lambda: Repository(folder))
     try:
         yield mirror
     except BaseException:
@@ -57,15 +60,17 @@ def open_mirror(folder: Path | None, *, say: Callable[[str], None]) -> Iterator[
     mirror.close(LAST_SECONDS)
 
 
-def _usable(folder: Path, say: Callable[[str], None]) -> bool:
+def _usable(folder: Path) -> bool:
     kind = network_disk(folder)
     if kind:
-        say(f"no Aim mirror: {folder} is on {kind}, where Aim's files break; {SYNC} --repo FOLDER makes one elsewhere")
+        log.info(
+            f"no Aim mirror: {folder} is on {kind}, where Aim's files break; {SYNC} --repo FOLDER makes one elsewhere"
+        )
         return False
     try:
         import aim  # noqa: F401
     except Exception as error:  # it is compiled, so it can be there and yet fail to load
-        say(f"Aim cannot be used here, so the study goes on without it: {error!r}")
+        log.info(f"Aim cannot be used here, so the study goes on without it: {error!r}")
         return False
     return True
 
@@ -90,8 +95,8 @@ class Background:
     what comes is left out. Both are said once.
     """
 
-    def __init__(self, opened: Callable[[], Writer], *, say: Callable[[str], None], waiting: int = WAITING) -> None:
-        self._opened, self._say = opened, say
+    def __init__(self, opened: Callable[[], Writer], *, waiting: int = WAITING) -> None:
+        self._opened = opened
         self._entries: Queue[Entry | None] = Queue(waiting)
         self._told = self._written = 0
         self._failed = self._behind = False
@@ -118,7 +123,7 @@ class Background:
         self._thread.join(max(0.0, until - time.monotonic()))
         lacking = self._told - self._written
         if lacking:
-            self._say(f"{lacking} runs are not in Aim; {SYNC} adds them")
+            log.info(f"{lacking} runs are not in Aim; {SYNC} adds them")
 
     def _tell(self, entry: Entry) -> None:
         self._told += 1
@@ -128,7 +133,7 @@ class Background:
             self._entries.put_nowait(entry)
         except Full:
             if not self._behind:
-                self._say(f"Aim is slower than the study and is not waited for: runs are left out; {SYNC} adds them")
+                log.info(f"Aim is slower than the study and is not waited for: runs are left out; {SYNC} adds them")
             self._behind = True
 
     def _work(self) -> None:
@@ -142,4 +147,4 @@ class Background:
                 writer.close()
         except Exception as error:
             self._failed = True
-            self._say(f"Aim failed and is left alone from here on; the study goes on without it: {error!r}")
+            log.info(f"Aim failed and is left alone from here on; the study goes on without it: {error!r}")

@@ -1,6 +1,7 @@
 """Making a mirror say what the ledger says."""
 
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +12,14 @@ from study.ledger import frame, lock
 from .aim_repository import Repository
 from .tracked_run import Entry, pretraining
 
+log = logging.getLogger(__name__)
+
 VALUES = {"trials": "curves", "finals": "scores"}
 AT_ONCE = 1_000
 SAID_EVERY = 100
 
 
-def sync(root: str, folder: Path, *, say: Callable[[str], None]) -> tuple[int, int]:
+def sync(root: str, folder: Path) -> tuple[int, int]:
     """Bring the Aim repository in `folder` up to the ledger under `root`; (written, removed) runs.
 
     A run that is there, whole, under the right key is left. Half a run, a second one of a key, and one that the ledger
@@ -42,7 +45,7 @@ def sync(root: str, folder: Path, *, say: Callable[[str], None]) -> tuple[int, i
             missing = [entry for key, entry in wanted.items() if key not in there]
             for number, entry in enumerate(_complete(root, missing)):
                 if number % SAID_EVERY == 0 and number:
-                    say(f"{number} of {len(missing)} runs written")
+                    log.info(f"{number} of {len(missing)} runs written")
                 repository.write(entry)
         finally:
             repository.close()

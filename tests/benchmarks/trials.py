@@ -69,7 +69,6 @@ def ours(trials: int, commit: Any = lambda trial: None) -> None:
             gpus=0,
             slots=2,
             folder=Path(folder),
-            say=print,
         )
 
 
@@ -133,7 +132,7 @@ def many(trials: int) -> None:
 
 if __name__ == "__main__":
     arguments = sys.argv[1:]
-    with session(None, cpus=2, say=print):
+    with session(None, cpus=2):
         assert ray.is_initialized()
         if arguments[:1] == ["many"]:
             many(int(arguments[1]) if len(arguments) > 1 else 20_000)

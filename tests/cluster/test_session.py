@@ -18,7 +18,10 @@ import json, os, sys
 import labelcurve; labelcurve.pin_packages()
 import ray  # before the session on purpose: what it reads when imported must not matter
 from cluster.session import session
-with session(None, cpus=2, say=print) as resources:
+import logging
+logging.getLogger("cluster").addHandler(logging.StreamHandler(sys.stdout))
+logging.getLogger("cluster").setLevel(logging.INFO)
+with session(None, cpus=2) as resources:
     import psutil
     @ray.remote
     def worked(): return os.getpid() != {driver}
@@ -104,7 +107,7 @@ def test_the_folder_of_a_killed_driver_is_removed_by_the_next_and_that_of_a_livi
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:8265", "ray://head:10001", "head", "head:many", "127.0.0.1:1"])
 def test_an_address_where_no_cluster_can_be_joined_is_refused_by_name(address: str) -> None:
-    with pytest.raises(ClusterUnavailable, match=address), session(address, say=print):
+    with pytest.raises(ClusterUnavailable, match=address), session(address):
         pass
 
 

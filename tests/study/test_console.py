@@ -1,12 +1,13 @@
 """What the terminal shows: whole lines, and below them one block that is redrawn; elsewhere lines alone."""
 
 import io
+import logging
 import re
 import time
 
 import pytest
 
-from study.console import Console
+from study.console import Console, note, printed, shown
 from study.progress import LINES, Progress, duration
 
 
@@ -115,24 +116,45 @@ def test_a_screen_and_a_log_that_break_end_no_study(tmp_path):
     say("two")
 
 
-def progress(say: Console, cells: int, each: int) -> None:
-    stage = Progress(say, "linear trials", {str(cell): each for cell in range(cells)})
+def test_what_modules_log_is_shown_while_a_console_is_there_and_silent_otherwise(tmp_path):
+    screen, log = io.StringIO(), logging.getLogger("study.data.anything")
+    log.info("before"), note("before")
+    with shown(Console(tmp_path / "run.log", screen=screen)):
+        log.info("of %s", "images")
+        logging.getLogger("cluster.session").info("of the cluster")
+        logging.getLogger("another.library").info("not ours")
+        note("noted")
+    log.info("afterwards")
+    lines = [line.partition("] ")[2] for line in screen.getvalue().splitlines()]
+    assert lines == ["of images", "of the cluster", "noted"]
+    assert (tmp_path / "run.log").read_text() == screen.getvalue()
+
+
+def test_a_command_without_a_console_may_print_what_is_logged(capsys):
+    with printed():
+        logging.getLogger("study.maintenance").info("one")
+    logging.getLogger("study.maintenance").info("two")
+    assert capsys.readouterr().out == "one\n"
+
+
+def progress(cells: int, each: int) -> None:
+    stage = Progress("linear trials", {str(cell): each for cell in range(cells)})
     for number in range(cells * each):
         stage.best(number / 10, f"auc {number / 10:.3f} (scratch-0)")
         stage.ended(str(number % cells), "failed_oom" if number == 1 else "completed")
 
 
 def test_progress_tells_runs_cells_failures_the_best_and_what_is_left(terminal):
-    say = Console(screen=terminal)
-    stage = Progress(say, "linear trials", {"a": 1, "b": 2}, done=3)
-    stage.best(0.5, "auc 0.500 (scratch-0)")
-    stage.best(0.4, "auc 0.400 (spark-0)")
-    stage.ended("a", "completed")
-    stage.ended("b", "failed_nan")
-    while "5 of 6" not in terminal.shown()[-1]:
-        time.sleep(0.01)
-    assert re.match("linear trials: 5 of 6, about .* left, 1 of 2 cell", terminal.shown()[-1])
-    stage.ended("b", "completed")
+    with shown(Console(screen=terminal)):
+        stage = Progress("linear trials", {"a": 1, "b": 2}, done=3)
+        stage.best(0.5, "auc 0.500 (scratch-0)")
+        stage.best(0.4, "auc 0.400 (spark-0)")
+        stage.ended("a", "completed")
+        stage.ended("b", "failed_nan")
+        while "5 of 6" not in terminal.shown()[-1]:
+            time.sleep(0.01)
+        assert re.match("linear trials: 5 of 6, about .* left, 1 of 2 cell", terminal.shown()[-1])
+        stage.ended("b", "completed")
     whole = "linear trials: 6 of 6, 2 of 2 cells done, 1 failed, best auc 0.500 (scratch-0)"
     assert terminal.shown() == [f"  {whole}", ""]
 
@@ -140,7 +162,8 @@ def test_progress_tells_runs_cells_failures_the_best_and_what_is_left(terminal):
 @pytest.mark.parametrize(("cells", "each"), [(2, 3), (100, 200)])
 def test_progress_is_quiet_however_many_runs_there_are(cells, each):
     screen = io.StringIO()
-    progress(Console(screen=screen), cells, each)
+    with shown(Console(screen=screen)):
+        progress(cells, each)
     lines = screen.getvalue().splitlines()
     assert min(cells * each, LINES) - 1 <= len(lines) <= LINES + 1
     assert f"{cells * each:,} of {cells * each:,}, {cells} of {cells} cells done, 1 failed" in lines[-1]

@@ -47,7 +47,7 @@ def run(tmp_path, ray_cluster, monkeypatch):
     """The driver, on the Ray that is there, with runs that train nothing and no report."""
 
     @contextmanager
-    def joined(address, *, say):
+    def joined(address):
         yield Resources(cpus=2, gpus=0, nodes=1)
 
     def pretrain(recipe, *, weights, **_):

@@ -79,7 +79,7 @@ def make_run_job():
 
 
 @contextmanager
-def joined(address, *, say):
+def joined(address):
     """The Ray that is there already."""
     yield Resources(cpus=2, gpus=0, nodes=1)
 
@@ -148,10 +148,10 @@ def test_no_trial_of_an_outer_fold_holds_a_label_or_a_path_of_that_folds_test_se
             "adaptations": {"full": {"sizes": {"share": [1.0]}, "validation": ["paid", "full", "cv"], "draws": 1}},
         }
     )
-    ingested = ingest(study, store=tmp_path, key=PseudonymKey(b"k" * 16), say=lambda line: None)
+    ingested = ingest(study, store=tmp_path, key=PseudonymKey(b"k" * 16))
     plan = make_plan(study, ingested.tasks)
     encoders = {encoder.name: FileRef("", encoder.name) for encoder in plan.encoders}
-    grid = CellContext(study, plan, ingested, encoders, {}, None, 1, None, None, print)
+    grid = CellContext(study, plan, ingested, encoders, {}, None, 1, None, None)
     tested = []
     for cell in plan.cells:
         task, job = grid.task(cell), grid.job(cell)

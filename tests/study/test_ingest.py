@@ -33,10 +33,10 @@ def study(tmp_path):
 def test_another_pseudonym_key_changes_no_hash(study, tmp_path):
     def run(name: str):
         key = PseudonymKey(name.encode() * 16)
-        ingested = ingest(study, store=tmp_path / f"store-{name}", key=key, say=lambda line: None)
+        ingested = ingest(study, store=tmp_path / f"store-{name}", key=key)
         plan = make_plan(study, ingested.tasks)
         encoders = {encoder.name: FileRef("", encoder.name) for encoder in plan.encoders}
-        grid = CellContext(study, plan, ingested, encoders, {}, None, 1, None, None, print)
+        grid = CellContext(study, plan, ingested, encoders, {}, None, 1, None, None)
         return ingested, [grid.fingerprint(cell, {"lr": 0.1}) for cell in plan.cells]
 
     (one, prints), (two, others) = run("a"), run("b")
@@ -46,7 +46,7 @@ def test_another_pseudonym_key_changes_no_hash(study, tmp_path):
 
 
 def test_the_corpus_holds_training_rows_alone(study, tmp_path):
-    ingested = ingest(study, store=tmp_path / "store", key=PseudonymKey(b"k" * 16), say=lambda line: None)
+    ingested = ingest(study, store=tmp_path / "store", key=PseudonymKey(b"k" * 16))
     roles = dict(ingested.tasks["lung"].samples.select("row", "role").iter_rows())
     (source,) = ingested.sources
     assert source["rows"] and {roles[row] for row in source["rows"]} == {"train"}

@@ -87,16 +87,15 @@ def test_killed_and_run_again_a_study_in_an_object_store_equals_one_on_a_disk(bu
     assert b"<html" in Storage(there).read_bytes("report.html")[:2000]
 
 
-def test_an_ingested_store_is_copied_up_once_and_read_by_uri_and_digest(bucket, tmp_path, monkeypatch):
+def test_an_ingested_store_is_copied_up_once_and_read_by_uri_and_digest(bucket, tmp_path, monkeypatch, said):
     from study.config.load import check
     from study.ingest import ingest
 
     study = check(
         STUDY | {"corpus": METHOD["corpus"], "pretraining": METHOD["pretraining"]}, source="", folder=tmp_path
     )
-    said = []
     monkeypatch.setenv("LABELCURVE_CACHE", str(tmp_path / "driver"))
-    first = ingest(study, store=bucket, key=None, say=said.append)
+    first = ingest(study, store=bucket, key=None)
     assert sum(line.startswith("copying") for line in said) == 2
     images = first.tasks["finding"].images
     assert images.uri.startswith(f"{bucket}/task-finding-") and first.sources[0]["uri"].startswith(f"{bucket}/corpus-")
@@ -107,7 +106,7 @@ def test_an_ingested_store_is_copied_up_once_and_read_by_uri_and_digest(bucket, 
     monkeypatch.setenv("LABELCURVE_CACHE", str(tmp_path / "another driver"))
     monkeypatch.setattr("study.data.frozen_task._write", None)  # it is fetched, not made again
     said.clear()
-    again = ingest(study, store=bucket, key=None, say=said.append)
+    again = ingest(study, store=bucket, key=None)
     assert again.tasks["finding"].images == images and again.corpus_hash == first.corpus_hash
     assert again.tasks["finding"].samples.equals(first.tasks["finding"].samples)
     assert not [line for line in said if line.startswith("copying")]
@@ -125,9 +124,9 @@ def test_bytes_that_a_worker_leaves_under_a_url_are_read_there_and_checked(bucke
 
 
 def test_a_local_store_is_its_own_local_side(tmp_path):
-    assert remote_store.local_side(tmp_path) == tmp_path and remote_store.published(
-        {"a": str(tmp_path)}, tmp_path, say=print
-    ) == {"a": str(tmp_path)}
+    assert remote_store.local_side(tmp_path) == tmp_path and remote_store.published({"a": str(tmp_path)}, tmp_path) == {
+        "a": str(tmp_path)
+    }
 
 
 def test_results_in_a_store_without_conditional_writes_are_refused_in_one_line(tmp_path, capsys):

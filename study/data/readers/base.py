@@ -53,6 +53,6 @@ class TaskReader(StrictConfig):
         """The fingerprint of the task: ``identity`` with names, sizes and times of the files, none of them decoded."""
         raise NotImplementedError
 
-    def opened(self, name: str, say: Callable[[str], None]) -> AbstractContextManager[Labelled]:
+    def opened(self, name: str) -> AbstractContextManager[Labelled]:
         """The set, its rows read and hashed, its images not decoded yet. Raises InputRefused naming file and row."""
         raise NotImplementedError

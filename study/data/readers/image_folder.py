@@ -1,7 +1,8 @@
 """A folder of images with a folder for each class, as torchvision's ``ImageFolder`` has it, with or without splits."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from study.data.labels_csv import SPLITS, Coding, LabelRow, classes_of
 from study.data.readers.base import Labelled, TaskReader
 from study.errors import InputRefused
 from study.fields import DataFolder
+
+log = logging.getLogger(__name__)
 
 
 class ImageFolder(TaskReader):
@@ -34,8 +37,8 @@ class ImageFolder(TaskReader):
         return store_entries.fingerprint([*identity, "folder"], files)
 
     @contextmanager
-    def opened(self, name: str, say: Callable[[str], None]) -> Iterator[Labelled]:
-        say(f"task {name}: {self.folder} names no patients, so each image counts as a patient of its own")
+    def opened(self, name: str) -> Iterator[Labelled]:
+        log.info(f"task {name}: {self.folder} names no patients, so each image counts as a patient of its own")
         kept: dict[str, LabelRow] = {}
         for line, path in enumerate(self._images()):
             digest = hashlib.sha256(path.read_bytes()).hexdigest()[:32]

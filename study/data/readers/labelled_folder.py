@@ -1,7 +1,8 @@
 """A folder of images with a CSV: ``file,label[,patient][,split]``."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -13,6 +14,8 @@ from study.data.readers.base import Labelled, TaskReader
 from study.data.samples import distinct_rows, paths_of
 from study.data.task_files import folder_pixels
 from study.fields import DataFile, DataFolder
+
+log = logging.getLogger(__name__)
 
 
 class LabelledFolder(TaskReader):
@@ -44,13 +47,14 @@ class LabelledFolder(TaskReader):
         return store_entries.fingerprint([*identity, labels], files)
 
     @contextmanager
-    def opened(self, name: str, say: Callable[[str], None]) -> Iterator[Labelled]:
+    def opened(self, name: str) -> Iterator[Labelled]:
         rows, with_patients = read_labels(self.labels, self.findings)
         if self.findings:
             coding = Coding(self.findings, None, "multi")
         else:
             coding = Coding(*classes_of(self.labels, rows, self.positive))
         if not with_patients:
-            say(f"task {name}: {self.labels} has no column 'patient', so each image counts as a patient of its own")
-        kept = distinct_rows(name, rows, self.images, self.labels, say)
+            where = f"task {name}: {self.labels}"
+            log.info(f"{where} has no column 'patient', so each image counts as a patient of its own")
+        kept = distinct_rows(name, rows, self.images, self.labels)
         yield Labelled(kept, coding, folder_pixels(self.images, self.labels))

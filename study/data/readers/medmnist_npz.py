@@ -1,7 +1,8 @@
 """A labelled set in one NumPy archive, as MedMNIST publishes them: ``{train,val,test}_{images,labels}``."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+import logging
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from study.data.labels_csv import SPLITS, Coding, LabelRow, classes_of
 from study.data.readers.base import Labelled, TaskReader
 from study.errors import InputRefused
 from study.fields import DataFile
+
+log = logging.getLogger(__name__)
 
 LAYOUT = "images are uint8 (N, H, W) or (N, H, W, 3), labels whole numbers (N,) or (N, 1), or 0 and 1 (N, findings)"
 
@@ -40,9 +43,9 @@ class MedmnistNpz(TaskReader):
         return store_entries.fingerprint([*identity, "npz"], [("npz", self.npz)])
 
     @contextmanager
-    def opened(self, name: str, say: Callable[[str], None]) -> Iterator[Labelled]:
+    def opened(self, name: str) -> Iterator[Labelled]:
         archive = read_archive(self.npz)
-        kept, coding = archive.samples(name, self.positive, say)
+        kept, coding = archive.samples(name, self.positive)
         yield Labelled(kept, coding, archive.pixels)
 
 
@@ -65,16 +68,14 @@ class Archive:
         image = self.images[row.file]
         return image if image.ndim == 2 else np.rint(image.mean(-1)).astype(np.uint8)
 
-    def samples(
-        self, name: str, positive: str | None, say: Callable[[str], None]
-    ) -> tuple[dict[str, LabelRow], Coding]:
+    def samples(self, name: str, positive: str | None) -> tuple[dict[str, LabelRow], Coding]:
         """The rows by their images' content with the label numbers as class names, in the order of the numbers; of
         several labels an image, each column is a finding named by its number.
 
         An image that stands several times is kept once, in test before val before train, so that nothing is tested
         that was trained on. InputRefused when it stands there with two labels.
         """
-        say(f"task {name}: {self.path} names no patients, so each image counts as a patient of its own")
+        log.info(f"task {name}: {self.path} names no patients, so each image counts as a patient of its own")
         kept: dict[str, LabelRow] = {}
         for row in sorted(self.rows, key=lambda row: SPLITS.index(str(row.split)), reverse=True):
             first = kept.setdefault(row.patient, row)
@@ -84,7 +85,7 @@ class Archive:
                     "image with two labels; remove one"
                 )
         if len(kept) < len(self.rows):
-            say(
+            log.info(
                 f"task {name}: {len(self.rows) - len(kept)} images of {self.path} repeat another; each is kept once, "
                 "in test before val before train"
             )

@@ -1,6 +1,6 @@
 """Synthetic CT with a labelled finding."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,10 +32,10 @@ class Phantom(TaskReader):
         return store_entries.fingerprint(identity)
 
     @contextmanager
-    def opened(self, name: str, say: Callable[[str], None]) -> Iterator[Labelled]:
+    def opened(self, name: str) -> Iterator[Labelled]:
         """It lies in a temporary folder meanwhile."""
         with TemporaryDirectory() as folder:
             scans.write_task(self.phantom, Path(folder))
             written = LabelledFolder(images=Path(folder), labels=Path(folder) / "labels.csv", positive=scans.FINDING)
-            with written.opened(name, say) as labelled:
+            with written.opened(name) as labelled:
                 yield labelled

@@ -33,15 +33,3 @@ def tiny_phantom() -> PhantomSettings:
     return PhantomSettings(
         patients=3, slices=4, size=32, visibility=0.5, prevalence=0.5, seed=7, labelled_patients=12, labelled_slices=2
     )
-
-
-class Said(list):
-    """Collects what would be said to the user."""
-
-    def __call__(self, text: str) -> None:
-        self.append(text)
-
-
-@pytest.fixture
-def say() -> Said:
-    return Said()

@@ -29,9 +29,9 @@ def source(tmp_path):
 
 
 @pytest.fixture
-def frozen(source, tmp_path, key, say):
+def frozen(source, tmp_path, key):
     def freeze(task=source):
-        return freeze_task("scans", task, store=tmp_path / "store", key=key, seed=0, say=say)
+        return freeze_task("scans", task, store=tmp_path / "store", key=key, seed=0)
 
     return freeze
 

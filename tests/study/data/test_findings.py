@@ -32,8 +32,8 @@ def folder(tmp_path):
     return Task(images=tmp_path, labels=tmp_path / "labels.csv", findings=["edema", "effusion"])
 
 
-def test_a_csv_may_have_a_column_of_each_finding(folder, tmp_path, key, say):
-    task = freeze_task("chest", folder, store=tmp_path / "store", key=key, seed=0, say=say)
+def test_a_csv_may_have_a_column_of_each_finding(folder, tmp_path, key):
+    task = freeze_task("chest", folder, store=tmp_path / "store", key=key, seed=0)
     assert (task.kind, task.classes, task.positive) == ("multi", ["edema", "effusion"], None)
     images = {np.asarray(Image.open(tmp_path / f"scan{i}.png")).tobytes(): i for i in range(60)}
     store = SliceStore.open(task.images.uri)
@@ -50,14 +50,14 @@ def test_every_finding_is_seen_and_missed_in_every_role(folder):
         assert shown.select(pl.all().n_unique()).row(0) == (2, 2)
 
 
-def test_an_archive_may_have_several_columns_of_labels(tmp_path, key, say):
+def test_an_archive_may_have_several_columns_of_labels(tmp_path, key):
     rng, arrays = np.random.default_rng(0), {}
     for split, size in (("train", 24), ("val", 12), ("test", 12)):
         arrays[f"{split}_images"] = rng.integers(0, 256, (size, 6, 5), np.uint8)
         arrays[f"{split}_labels"] = np.stack([np.arange(size) % 2, np.arange(size) % 3 == 0], 1).astype(np.uint8)
     np.savez(tmp_path / "chest.npz", **arrays)
     source = Task(npz=tmp_path / "chest.npz")
-    task = freeze_task("chest", source, store=tmp_path / "store", key=key, seed=0, say=say)
+    task = freeze_task("chest", source, store=tmp_path / "store", key=key, seed=0)
     assert (task.kind, task.classes) == ("multi", ["0", "1"])
     store = SliceStore.open(task.images.uri)
     found = {(store.pixels(row).tobytes(), *label) for row, label in labels_of(task).items()}

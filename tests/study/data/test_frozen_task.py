@@ -35,9 +35,9 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def frozen(tmp_path, key, say):
+def frozen(tmp_path, key):
     def freeze(source, key=key, store="store", seed=0):
-        return freeze_task("scans", source, store=tmp_path / store, key=key, seed=seed, say=say)
+        return freeze_task("scans", source, store=tmp_path / store, key=key, seed=seed)
 
     return freeze
 
@@ -120,11 +120,11 @@ def test_the_phantom_is_frozen_with_its_public_key(tiny_phantom, frozen):
     assert first.images.digest == second.images.digest and first.samples.equals(second.samples)
 
 
-def test_images_without_patients_are_patients_and_it_is_said(folder, frozen, say):
+def test_images_without_patients_are_patients_and_it_is_said(folder, frozen, said):
     rows = folder.labels.read_text().split()
     folder.labels.write_text("\n".join(row.rpartition(",")[0] for row in rows))
     assert frozen(folder).samples["patient"].n_unique() == 36
-    assert any("no column 'patient'" in line for line in say)
+    assert any("no column 'patient'" in line for line in said)
 
 
 def test_missing_and_unreadable_files_are_named(folder, frozen, tmp_path):
@@ -141,11 +141,11 @@ def test_missing_and_unreadable_files_are_named(folder, frozen, tmp_path):
         preview_task("scans", folder, seed=0)
 
 
-def test_a_repeated_image_is_kept_once_unless_it_contradicts_itself(folder, frozen, say):
+def test_a_repeated_image_is_kept_once_unless_it_contradicts_itself(folder, frozen, said):
     text = folder.labels.read_text()
     (folder.images / "copy.png").write_bytes((folder.images / "scan0.png").read_bytes())
     folder.labels.write_text(text + "\ncopy.png,well,Doe-0\n")
-    assert len(frozen(folder).samples) == 36 and any("kept once" in line for line in say)
+    assert len(frozen(folder).samples) == 36 and any("kept once" in line for line in said)
     for label, patient, what in (("ill", "Doe-0", "label"), ("well", "Doe-1", "patient")):
         folder.labels.write_text(f"{text}\ncopy.png,{label},{patient}\n")
         with pytest.raises(InputRefused, match=rf"scan0.png \(line 2\) and copy.png \(line 38\).*two {what}s"):

@@ -45,8 +45,8 @@ def source(tiny_phantom):
     return Task(phantom=tiny_phantom, outer_folds=2)
 
 
-def test_labels_of_a_fold_lie_in_its_own_file_and_images_are_stored_once(source, tmp_path, say):
-    task = freeze_task("finding", source, store=tmp_path, key=None, seed=0, say=say)
+def test_labels_of_a_fold_lie_in_its_own_file_and_images_are_stored_once(source, tmp_path):
+    task = freeze_task("finding", source, store=tmp_path, key=None, seed=0)
     assert set(task.samples["role"]) == {"outer"} and task.samples["label"].null_count() == len(task.samples)
     assert {fold.images for fold in task.folds} == {task.images}
     seen = []
@@ -59,12 +59,12 @@ def test_labels_of_a_fold_lie_in_its_own_file_and_images_are_stored_once(source,
         seen += hidden["row"].to_list()
     assert sorted(seen) == task.samples["row"].to_list()
     assert len({fold.split_hash for fold in task.folds}) == 2
-    again = freeze_task("finding", source, store=tmp_path, key=None, seed=0, say=say)
+    again = freeze_task("finding", source, store=tmp_path, key=None, seed=0)
     assert again.split_hash == task.split_hash and len(again.folds) == 2
 
 
-def test_the_preview_has_the_frozen_folds(source, tmp_path, say):
-    task = freeze_task("finding", source, store=tmp_path, key=None, seed=0, say=say)
+def test_the_preview_has_the_frozen_folds(source, tmp_path):
+    task = freeze_task("finding", source, store=tmp_path, key=None, seed=0)
     preview = preview_task("finding", source, seed=0)
     assert preview.split_hash == task.split_hash
     for seen, fold in zip(preview.folds, task.folds, strict=True):

@@ -18,25 +18,25 @@ def test_a_pseudonym_depends_on_name_and_key():
     assert one.check != other.check and "one" not in repr(one)
 
 
-def test_a_missing_key_is_made_aloud_and_found_again(say):
-    made = find_key(None, make=True, say=say)
-    assert len(say) == 1 and str(pseudonyms.default_file()) in say[0]
+def test_a_missing_key_is_made_aloud_and_found_again(said):
+    made = find_key(None, make=True)
+    assert len(said) == 1 and str(pseudonyms.default_file()) in said[0]
     assert pseudonyms.default_file().stat().st_mode & 0o077 == 0
-    assert find_key(None, make=True, say=say).check == made.check and len(say) == 1
+    assert find_key(None, make=True).check == made.check and len(said) == 1
 
 
-def test_a_missing_key_is_refused_where_none_may_be_made(say, tmp_path):
+def test_a_missing_key_is_refused_where_none_may_be_made(tmp_path):
     with pytest.raises(InputRefused, match=pseudonyms.VARIABLE):
-        find_key(None, make=False, say=say)
+        find_key(None, make=False)
     with pytest.raises(InputRefused, match="no such pseudonym key file"):
-        find_key(tmp_path / "mine", make=True, say=say)
+        find_key(tmp_path / "mine", make=True)
 
 
-def test_variable_comes_before_file_and_short_keys_are_refused(say, tmp_path, monkeypatch):
+def test_variable_comes_before_file_and_short_keys_are_refused(tmp_path, monkeypatch):
     (tmp_path / "mine").write_text("a key in a file of mine\n")
-    assert find_key(tmp_path / "mine", make=False, say=say).check == PseudonymKey(b"a key in a file of mine").check
+    assert find_key(tmp_path / "mine", make=False).check == PseudonymKey(b"a key in a file of mine").check
     monkeypatch.setenv(pseudonyms.VARIABLE, "a key in a variable")
-    assert find_key(tmp_path / "mine", make=False, say=say).check == PseudonymKey(b"a key in a variable").check
+    assert find_key(tmp_path / "mine", make=False).check == PseudonymKey(b"a key in a variable").check
     monkeypatch.setenv(pseudonyms.VARIABLE, "short")
     with pytest.raises(InputRefused, match="5 characters"):
-        find_key(None, make=False, say=say)
+        find_key(None, make=False)

@@ -47,14 +47,13 @@ def test_a_second_driver_is_refused_as_soon_as_it_hears_of_the_first(bucket):
         assert caught.value.exit_code == 5
 
 
-def test_a_lease_that_was_given_back_is_taken_at_once_and_one_that_ran_out_after_its_time(bucket):
-    said = []
+def test_a_lease_that_was_given_back_is_taken_at_once_and_one_that_ran_out_after_its_time(bucket, said):
     for _ in range(2):
-        with lock(bucket, say=said.append):
+        with lock(bucket):
             pass
     assert said == []
     abandoned(bucket)
-    with lock(bucket, say=said.append) as held:
+    with lock(bucket) as held:
         assert held.fence == 3
     assert len(said) == 1 and "process 1 on gone" in said[0]
 

@@ -112,7 +112,7 @@ def test_of_keys_that_are_stored_twice_the_later_file_goes(study):
     first = study / "trials" / "000000.parquet"
     (study / "trials" / "000001.parquet").write_bytes(first.read_bytes())
     assert [each.kind for each in examine(study)] == ["duplicate"]
-    mend(study, say=print)
+    mend(study)
     assert examine(study) == [] and frame(study, "trials").height == 2
 
 
@@ -128,7 +128,7 @@ def test_what_was_computed_is_verified_against_its_digest_and_goes_with_its_json
         file.write_bytes(b"" if kind == "empty" else b"changed")
     [found] = examine(study)
     assert (found.kind, found.path) == ("damaged" if kind == "no digest" else kind, str(about))
-    mend(study, say=print)
+    mend(study)
     assert not file.exists() and not about.exists() and examine(study) == []
 
 
@@ -147,7 +147,7 @@ def interrupted(name: str) -> None:
 def test_a_study_file_that_cannot_be_read_is_set_aside(study):
     (study / "spec" / "002.yaml").write_bytes(b"\xff: [")
     assert [each.kind for each in examine(study)] == ["damaged"]
-    mend(study, say=print)
+    mend(study)
     assert examine(study) == [] and not (study / "spec" / "002.yaml").exists()
 
 
@@ -166,7 +166,7 @@ def test_nothing_is_mended_while_a_driver_is_at_work(study, capsys):
     with lock(study):
         assert main(["doctor", str(study)]) == 0
         with pytest.raises(LockHeld):
-            mend(study, say=print)
+            mend(study)
         assert main(["doctor", str(study), "--set-aside"]) == 5
     assert "is writing to this study" in capsys.readouterr().err
 
@@ -177,7 +177,7 @@ def test_results_in_an_object_store_are_mended_as_on_a_disk(bucket):
         before = tables(bucket)
         storage.write_atomic("finals/000000.parquet", b"lost")
     assert [each.kind for each in examine(bucket)][:1] == ["damaged"]
-    mend(bucket, say=print)
+    mend(bucket)
     assert examine(bucket) == []
     with lock(bucket) as storage:
         commit(Ledger(storage))

@@ -39,10 +39,10 @@ def test_what_cannot_be_downloaded_stops_the_study_unless_it_is_there(monkeypatc
     check_weights(study, tmp_path)
 
 
-def test_a_file_becomes_an_encoder_and_stands_for_its_bytes(tmp_path):
-    source, made, said = tmp_path / "given.safetensors", tmp_path / "made.safetensors", []
+def test_a_file_becomes_an_encoder_and_stands_for_its_bytes(tmp_path, said):
+    source, made = tmp_path / "given.safetensors", tmp_path / "made.safetensors"
     draw_weights("test_resnet", 3, source)
-    convert_weights("test_resnet", str(source), made, said.append)
+    convert_weights("test_resnet", str(source), made)
     backbones.check_weights(made, "test_resnet")
     with safe_open(made, "pt") as file:
         assert json.loads(file.metadata()["labelcurve"]) == {"initialisation": "file"}

@@ -95,9 +95,7 @@ def past_of(history):
     return past
 
 
-def quick_search(
-    cells, *, history=(), commit, run_job=run_job, slots=2, folder=None, say=lambda line: None, limits=None, **how
-):
+def quick_search(cells, *, history=(), commit, run_job=run_job, slots=2, folder=None, limits=None, **how):
     """Search ``cells`` (id, budget, job); ``history`` are rows of the ledger."""
     from study.execution.limits import Limits
     from study.search import Pruning, Search, SearchCell, search
@@ -117,7 +115,6 @@ def quick_search(
             gpus=0,
             slots=slots,
             folder=Path(folder or spare),
-            say=say,
         )
 
 

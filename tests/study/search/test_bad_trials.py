@@ -111,7 +111,7 @@ def driven(ray_cluster, tmp_path_factory):
 
     job = make_run_job(FAULTS, str(mended))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "session", lambda address, say: contextlib.nullcontext(Resources(cpus=2, gpus=0, nodes=1)))
+        patch.setattr(run, "session", lambda address: contextlib.nullcontext(Resources(cpus=2, gpus=0, nodes=1)))
         patch.setattr(run, "run_study", functools.partial(run.run_study, run_job=job))
         after("run")
         Path(mended).touch()

@@ -44,9 +44,8 @@ def whole(ray_cluster):
     return rows(searched(quick.CELLS))
 
 
-def test_search_prints_nothing_and_leaves_no_file(ray_cluster, tmp_path, capfd):
-    said = []
-    trials = searched([("one", 3, {}), ("two", 2, {})], folder=tmp_path, say=said.append)
+def test_search_prints_nothing_and_leaves_no_file(ray_cluster, tmp_path, capfd, said):
+    trials = searched([("one", 3, {}), ("two", 2, {})], folder=tmp_path)
     assert (len(trials), said) == (5, [])
     assert list(tmp_path.iterdir()) == []
     assert capfd.readouterr() == ("", "")

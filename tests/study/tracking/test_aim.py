@@ -37,19 +37,18 @@ def patient(monkeypatch):
     monkeypatch.setattr("study.tracking.aim_mirror.LAST_SECONDS", 250)
 
 
-def tell(folder, said: list[str]) -> None:
-    with open_mirror(folder, say=said.append) as mirror:
+def tell(folder) -> None:
+    with open_mirror(folder) as mirror:
         mirror.pretraining(STEPS)
         mirror.trial(TRIAL, [*CURVES, CURVES[0] | {"value": float("nan")}])
         mirror.final(TRIAL | {"key": "final"}, SCORES)
 
 
-def test_what_is_told_can_be_read_back_from_aim(tmp_path):
+def test_what_is_told_can_be_read_back_from_aim(tmp_path, said):
     aim = pytest.importorskip("aim")
     from aim.sdk.index_manager import RepoIndexManager
 
-    said = []
-    tell(tmp_path / "aim", said)
+    tell(tmp_path / "aim")
     assert said == []
 
     indexed = aim.Repo(str(tmp_path / "aim"))
@@ -80,30 +79,26 @@ def values(run, metric, context) -> list[tuple[int, float]]:
     return sorted(zip(found["step"], found["value"], strict=True))
 
 
-def test_a_repository_that_cannot_be_made_harms_nothing(tmp_path):
+def test_a_repository_that_cannot_be_made_harms_nothing(tmp_path, said):
     pytest.importorskip("aim")
     (tmp_path / "file").write_text("in the way")
-    said = []
-    tell(tmp_path / "file" / "aim", said)
+    tell(tmp_path / "file" / "aim")
     assert "the study goes on without it" in said[0] and "3 runs are not in Aim" in said[1] and len(said) == 2
 
 
-def test_without_aim_the_study_goes_on_and_it_is_said(tmp_path, monkeypatch):
+def test_without_aim_the_study_goes_on_and_it_is_said(tmp_path, monkeypatch, said):
     monkeypatch.setitem(sys.modules, "aim", None)
-    said = []
-    tell(tmp_path / "aim", said)
+    tell(tmp_path / "aim")
     assert len(said) == 1 and "without it" in said[0]
 
 
-def test_a_mirror_that_nobody_asked_for_imports_nothing(monkeypatch):
+def test_a_mirror_that_nobody_asked_for_imports_nothing(monkeypatch, said):
     monkeypatch.setitem(sys.modules, "aim", None)
-    said = []
-    tell(None, said)
+    tell(None)
     assert said == []
 
 
-def test_no_mirror_is_put_on_a_network_disk(tmp_path, monkeypatch):
+def test_no_mirror_is_put_on_a_network_disk(tmp_path, monkeypatch, said):
     monkeypatch.setattr("study.tracking.aim_mirror.network_disk", lambda folder: "nfs4")
-    said = []
-    tell(tmp_path / "aim", said)
+    tell(tmp_path / "aim")
     assert len(said) == 1 and "nfs4" in said[0] and not (tmp_path / "aim").exists()

@@ -27,9 +27,9 @@ class Kept:
         self.closed = True
 
 
-def test_what_is_told_arrives_in_order_before_the_end():
-    writer, said = Kept(), []
-    mirror = Background(lambda: writer, say=said.append)
+def test_what_is_told_arrives_in_order_before_the_end(said):
+    writer = Kept()
+    mirror = Background(lambda: writer)
     for number in range(50):
         mirror.trial(ROW | {"key": str(number)}, [])
     mirror.close(30)
@@ -37,7 +37,7 @@ def test_what_is_told_arrives_in_order_before_the_end():
 
 
 @pytest.mark.parametrize("when", ["opening", "writing"])
-def test_an_exception_is_told_once_and_switches_the_mirror_off(when):
+def test_an_exception_is_told_once_and_switches_the_mirror_off(when, said):
     class Broken(Kept):
         def write(self, entry) -> None:
             raise RuntimeError("the repository is corrupt")
@@ -47,18 +47,17 @@ def test_an_exception_is_told_once_and_switches_the_mirror_off(when):
             raise RuntimeError("the repository is corrupt")
         return Broken()
 
-    said = []
-    mirror = Background(opened, say=said.append)
+    mirror = Background(opened)
     for _ in range(3):
         mirror.final(ROW, [])
     mirror.close(30)
     assert len(said) == 2 and "the repository is corrupt" in said[0] and "3 runs are not in Aim" in said[1]
 
 
-def test_a_writer_that_hangs_is_not_waited_for_and_what_it_lacks_is_counted():
-    go, said = threading.Event(), []
+def test_a_writer_that_hangs_is_not_waited_for_and_what_it_lacks_is_counted(said):
+    go = threading.Event()
     writer = Kept(go)
-    mirror = Background(lambda: writer, say=said.append, waiting=4)
+    mirror = Background(lambda: writer, waiting=4)
     for number in range(20):
         mirror.trial(ROW | {"key": str(number)}, [])
     mirror.close(0.01)
@@ -68,10 +67,10 @@ def test_a_writer_that_hangs_is_not_waited_for_and_what_it_lacks_is_counted():
     go.set()
 
 
-def test_one_that_falls_behind_writes_what_it_took():
-    go, said = threading.Event(), []
+def test_one_that_falls_behind_writes_what_it_took(said):
+    go = threading.Event()
     writer = Kept(go)
-    mirror = Background(lambda: writer, say=said.append, waiting=4)
+    mirror = Background(lambda: writer, waiting=4)
     for number in range(20):
         mirror.trial(ROW | {"key": str(number)}, [])
     go.set()

@@ -30,10 +30,10 @@ def archive(tmp_path):
     return write
 
 
-def test_images_roles_and_labels_are_those_of_the_file(archive, tmp_path, key, say):
+def test_images_roles_and_labels_are_those_of_the_file(archive, tmp_path, key, said):
     given = arrays()
     source = archive(**given)
-    task = freeze_task("organ", source, store=tmp_path / "store", key=key, seed=0, say=say)
+    task = freeze_task("organ", source, store=tmp_path / "store", key=key, seed=0)
     store, hidden = SliceStore.open(task.images.uri), pl.read_parquet(task.test_labels_uri)
     labels = {**dict(task.samples.select("row", "label").rows()), **dict(hidden.select("row", "label").rows())}
     found = {
@@ -47,7 +47,7 @@ def test_images_roles_and_labels_are_those_of_the_file(archive, tmp_path, key, s
     assert task.samples.filter(role="test")["label"].is_null().all() and len(hidden) == SIZES["test"]
     assert task.samples["token"].n_unique() == len(store) == 48
     assert preview_task("organ", source, seed=7).split_hash == task.split_hash
-    assert any("names no patients" in line for line in say)
+    assert any("names no patients" in line for line in said)
 
 
 def test_classes_are_in_the_order_of_their_numbers(archive):
@@ -57,9 +57,9 @@ def test_classes_are_in_the_order_of_their_numbers(archive):
     assert (two.classes, two.positive) == (["0", "1"], "1")
 
 
-def test_colours_become_their_mean_and_flat_labels_are_labels(archive, tmp_path, key, say):
+def test_colours_become_their_mean_and_flat_labels_are_labels(archive, tmp_path, key):
     given = {name: array[:, 0] if name.endswith("labels") else array for name, array in arrays(colours=(3,)).items()}
-    task = freeze_task("organ", archive(**given), store=tmp_path / "store", key=key, seed=0, say=say)
+    task = freeze_task("organ", archive(**given), store=tmp_path / "store", key=key, seed=0)
     store = SliceStore.open(task.images.uri)
     means = {np.rint(image.mean(-1)).astype(np.uint8).tobytes() for image in given["val_images"]}
     rows = task.samples.filter(role="val")["row"]
@@ -103,7 +103,7 @@ def test_an_array_that_cannot_be_used_is_named(archive, change, line):
     assert "\n" not in str(refused.value)
 
 
-def test_what_is_no_archive_is_refused(archive, tmp_path, key, say):
+def test_what_is_no_archive_is_refused(archive, tmp_path, key):
     source = archive(**arrays())
     whole = source.npz.read_bytes()
     with source.npz.open("wb") as file:
@@ -115,4 +115,4 @@ def test_what_is_no_archive_is_refused(archive, tmp_path, key, say):
             preview_task("organ", source, seed=0)
     source.npz.unlink()
     with pytest.raises(InputRefused, match=r"organ\.npz: there is no such file"):
-        freeze_task("organ", source, store=tmp_path / "store", key=key, seed=0, say=say)
+        freeze_task("organ", source, store=tmp_path / "store", key=key, seed=0)

@@ -22,11 +22,11 @@ def written(request, tmp_path):
     return request.param, example.write(tmp_path / "set")
 
 
-def test_a_set_is_known_by_its_keys_and_frozen_with_splits_that_share_no_patient(written, tmp_path, key, say):
+def test_a_set_is_known_by_its_keys_and_frozen_with_splits_that_share_no_patient(written, tmp_path, key):
     name, keys = written
     task = Task(**keys)
     assert type(task.reader) is readers.get(name)
-    frozen = freeze_task("mine", task, store=tmp_path / "store", key=key, seed=0, say=say)
+    frozen = freeze_task("mine", task, store=tmp_path / "store", key=key, seed=0)
     store = SliceStore.open(frozen.images.uri)
     assert store.unit == task.reader.unit and len(store) == frozen.samples.height >= 6
     assert all(store.pixels(row).ndim == 2 and np.ptp(store.pixels(row)) > 0 for row in range(len(store)))
@@ -35,11 +35,11 @@ def test_a_set_is_known_by_its_keys_and_frozen_with_splits_that_share_no_patient
     assert len(set().union(*by_role.values())) == sum(map(len, by_role.values()))
     assert frozen.samples.filter(role="test")["label"].null_count() == frozen.samples.filter(role="test").height
     assert preview_task("mine", task, seed=0).split_hash == frozen.split_hash
-    again = freeze_task("mine", Task(**keys), store=tmp_path / "store", key=key, seed=0, say=say)
+    again = freeze_task("mine", Task(**keys), store=tmp_path / "store", key=key, seed=0)
     assert (again.images, again.split_hash) == (frozen.images, frozen.split_hash)
 
 
-def test_a_path_that_is_not_there_is_refused_in_one_line_that_names_it(written, tmp_path, key, say):
+def test_a_path_that_is_not_there_is_refused_in_one_line_that_names_it(written, tmp_path, key):
     name, keys = written
     paths = [
         each for each, field in readers.get(name).model_fields.items() if data_kind(field.annotation, field.metadata)
@@ -47,7 +47,7 @@ def test_a_path_that_is_not_there_is_refused_in_one_line_that_names_it(written, 
     for path in paths:
         task = Task(**keys | {path: tmp_path / "nowhere"})
         with pytest.raises(InputRefused, match="nowhere") as refused:
-            freeze_task("mine", task, store=tmp_path / "store", key=key, seed=0, say=say)
+            freeze_task("mine", task, store=tmp_path / "store", key=key, seed=0)
         assert "\n" not in str(refused.value)
 
 
