@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cluster.session import ClusterUnavailable
+from cluster.errors import ClusterUnavailable
 
 
 def submit(

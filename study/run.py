@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from analysis.report.report import write_report
-from cluster.session import ClusterUnavailable, Resources, session
+from cluster.errors import ClusterUnavailable
+from cluster.session import Resources, session
 from study.config import Study
 from study.console import Console, shown
 from study.data.pseudonyms import PseudonymKey, find_key

@@ -19,7 +19,7 @@ def add_to(commands: Any) -> None:
 
 
 def _submit(options: argparse.Namespace) -> int:
-    from cluster.session import ClusterUnavailable
+    from cluster.errors import ClusterUnavailable
     from cluster.submit import submit
     from study.errors import InputRefused, SurroundingsFailed
     from study.provenance import provenance

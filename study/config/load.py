@@ -1,18 +1,17 @@
 """From a YAML file, a preset's name and ``--set`` to a checked study; every refusal names its place."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from difflib import get_close_matches
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from study.config import Study, search_space
+from study.config import Study
+from study.config.references import check_references, nearest
 from study.errors import InputRefused
 from study.fields import moved
-from trainables import adaptations
 
 PRESETS = Path(__file__).parent.parent / "presets"
 
@@ -45,7 +44,11 @@ def check(values: dict, *, lines: dict[tuple, int] | None = None, source: str, f
         study = Study.model_validate(values)
     except ValidationError as error:
         raise InputRefused(_one_line(error, values, lines or {}, source)) from None
-    _check_names(study, lines or {}, source)
+
+    def refuse(at: tuple, message: str) -> None:
+        raise InputRefused(f"{_place(at, lines or {}, source)}: {message}")
+
+    check_references(study, refuse)
     return _absolute(study, folder)
 
 
@@ -56,7 +59,7 @@ def _find(study: str) -> Path:
     presets = sorted(p.stem for p in PRESETS.glob("*.yaml"))
     if study in presets:
         return PRESETS / f"{study}.yaml"
-    raise InputRefused(f"{study}: neither a study file nor a preset ({', '.join(presets)}){_nearest(study, presets)}")
+    raise InputRefused(f"{study}: neither a study file nor a preset ({', '.join(presets)}){nearest(study, presets)}")
 
 
 def _construct(node: yaml.Node, at: tuple, lines: dict[tuple, int], path: Path) -> Any:
@@ -115,7 +118,7 @@ def _one_line(error: ValidationError, values: dict, lines: dict[tuple, int], sou
     at = tuple(part for part in first["loc"] if part != "[key]")
     message = first["msg"].removeprefix("Value error, ").removeprefix(f"{'.'.join(map(str, at))}: ")
     if first["type"] == "extra_forbidden":
-        message = f"unknown key{_nearest(str(at[-1]), _fields(at[:-1]))}"
+        message = f"unknown key{nearest(str(at[-1]), _fields(at[:-1]))}"
     elif first["type"] == "missing":
         message = "is missing"
     elif first["type"] != "value_error":
@@ -145,95 +148,6 @@ def _inner_model(annotation: Any) -> Any:
         return annotation
     found = (_inner_model(part) for part in getattr(annotation, "__args__", ()))
     return next((model for model in found if model is not None), None)
-
-
-def _nearest(name: str, valid: Iterable[str]) -> str:
-    close = get_close_matches(name, list(valid), n=1, cutoff=0.5)
-    return f"; did you mean `{close[0]}`?" if close else f"; valid here: {', '.join(sorted(valid))}"
-
-
-def _check_names(study: Study, lines: dict[tuple, int], source: str) -> None:
-    """References from one part of the file to another, and the names that the code itself defines."""
-
-    def refuse(at: tuple, message: str) -> None:
-        raise InputRefused(f"{_place(at, lines, source)}: {message}")
-
-    known = ["scratch", *study.pretraining.methods, *study.weights]
-    if len(set(known)) < len(known):
-        refuse(("weights",), "a weights file is named like `scratch` or a method; give it another name")
-    for i, name in enumerate(study.initialisations or []):
-        if name not in known:
-            refuse(("initialisations", i), f"unknown initialisation `{name}`{_nearest(name, known)}")
-    for i, name in enumerate(study.corpus.task_images):
-        if name not in study.tasks:
-            refuse(("corpus", "task_images", i), f"unknown task `{name}`{_nearest(name, study.tasks)}")
-        if study.tasks[name].outer_folds:
-            refuse(("corpus", "task_images", i), f"every patient of `{name}` is tested in one of its outer folds")
-    for name in study.pretraining.methods:
-        _check_start(study, name, known, refuse)
-    has_corpus = study.corpus.dicom or study.corpus.phantom or study.corpus.task_images
-    if study.pretraining.methods and not has_corpus:
-        refuse(
-            ("pretraining", "methods"), "pre-training needs a corpus; give `corpus` one of dicom, phantom, task_images"
-        )
-    if study.window[0] >= study.window[1]:
-        refuse(("window",), "give [low, high] in Hounsfield units with low < high")
-    if study.claims:
-        _check_claims(study, refuse)
-    for name, adaptation in study.adaptations.items():
-        at = ("adaptations", name)
-        if name not in adaptations.names():
-            refuse(at, f"unknown adaptation{_nearest(name, adaptations.names())}")
-        try:
-            adaptations.get(name).resolve(adaptation.settings)
-        except ValueError as error:
-            refuse((*at, "settings"), str(error))
-        if adaptations.get(name).on_features and adaptation.length != ["epochs"]:
-            refuse((*at, "length"), f"`{name}` is fitted until it no longer changes and has no length")
-        for setting, dimension in (adaptation.space or {}).items():
-            for value in dimension.choices or (dimension.low, dimension.high):
-                try:
-                    adaptations.get(name).resolve({setting: value})
-                except ValueError as error:
-                    refuse((*at, "space", setting), str(error))
-        try:
-            search_space.order(adaptation.plain_space() or {})
-        except ValueError as error:
-            refuse((*at, "space"), str(error))
-        for package in search_space.lacking(adaptation.search.sampler):
-            refuse((*at, "search", "sampler"), f"{adaptation.search.sampler} needs a package: pip install {package}")
-
-
-def _check_claims(study: Study, refuse: Callable[[tuple, str], None]) -> None:
-    """A claim compares two methods, whose encoders pair by their seeds; scratch and files have one encoder each."""
-    from trainables.scoring.metrics import METRICS  # takes a second to import, and few studies make claims
-
-    paired = [name for name in study.compared() if name in study.pretraining.methods]
-    for i, claim in enumerate(study.claims):
-        for key, name in (("initialisation", claim.initialisation), ("not_worse_than", claim.not_worse_than)):
-            if name in study.compared() and name not in paired:
-                refuse(("claims", i, key), f"`{name}` has no pre-training runs to pair; name a pre-training method")
-            if name not in paired:
-                refuse(("claims", i, key), f"unknown initialisation `{name}`{_nearest(name, paired)}")
-        if claim.initialisation == claim.not_worse_than:
-            refuse(("claims", i, "not_worse_than"), "a claim compares two initialisations, but this is the same one")
-        if claim.metric not in METRICS:
-            refuse(("claims", i, "metric"), f"unknown metric `{claim.metric}`{_nearest(claim.metric, METRICS)}")
-        if claim.adaptation is not None and claim.adaptation not in study.adaptations:
-            unknown = f"unknown adaptation `{claim.adaptation}`{_nearest(claim.adaptation, study.adaptations)}"
-            refuse(("claims", i, "adaptation"), unknown)
-
-
-def _check_start(study: Study, name: str, known: list[str], refuse: Callable[[tuple, str], None]) -> None:
-    """What an entry goes on from is there, and is not the entry itself by any way round."""
-    at, seen, entry = ("pretraining", "methods", name, "start"), [name], study.pretraining.methods[name]
-    while entry.start not in ("scratch", *study.weights):
-        if entry.start not in known:
-            refuse(at, f"unknown initialisation `{entry.start}`{_nearest(entry.start, known)}")
-        seen.append(entry.start)
-        if entry.start in seen[:-1]:
-            refuse(at, f"the entries go on from each other in a circle ({' <- '.join(seen)})")
-        entry = study.pretraining.methods[entry.start]
 
 
 def _absolute(study: Study, folder: Path) -> Study:

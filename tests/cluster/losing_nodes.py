@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import ray
 from ray.cluster_utils import Cluster
 
-from cluster.session import WORKER_SETUP
+from cluster.private_ray import WORKER_SETUP
 from study.execution.limits import Limits
 from study.finals.final_runner import FinalJob, run_finals
 from tests.study.search.quick_search import quick_search

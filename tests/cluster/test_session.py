@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from cluster.session import ClusterUnavailable, _lock, _own_folder, _polite_sigterm, _private_ray, session
+from cluster.errors import ClusterUnavailable
+from cluster.private_ray import _lock, _own_folder, private_ray
+from cluster.session import _polite_sigterm, session
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -125,9 +127,9 @@ def test_a_private_ray_that_does_not_start_is_started_once_more(monkeypatch: pyt
     monkeypatch.setattr(ray, "init", start)
     monkeypatch.setattr(ray, "shutdown", lambda: None)
     if failures == 1:
-        with _private_ray(2):
+        with private_ray(2):
             pass
     else:
-        with pytest.raises(ClusterUnavailable, match="timed out during startup"), _private_ray(2):
+        with pytest.raises(ClusterUnavailable, match="timed out during startup"), private_ray(2):
             pass
     assert len(starts) == 2

@@ -14,7 +14,7 @@ from ray.cluster_utils import Cluster
 from ray.train import RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
 
-from cluster.session import WORKER_SETUP
+from cluster.private_ray import WORKER_SETUP
 from study.data.slice_store import StoreWriter
 from trainables import methods
 from trainables.contracts import PretrainConfig

@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
+import polars as pl
 import pyarrow as pa
 import pytest
 
@@ -40,3 +42,12 @@ def test_reading_a_ledger_imports_neither_torch_nor_ray_nor_anything_of_ours_abo
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     below = ("study.ledger", "study.storage", "study.errors", "study.vocabulary", "study.versions")
     assert [name for name in loaded if name != "study" and not name.startswith(below)] == []
+
+
+def test_columns_of_corruptions_are_null_until_there_are_any():
+    from study.execution.ledger_rows import prediction_rows, score_rows
+
+    task = SimpleNamespace(samples=pl.DataFrame({"row": [0], "digest": ["d"], "patient": ["p"]}), external={})
+    scores = score_rows("k", [["test", "image", "auc", 0.5]])
+    rows = [*scores, *prediction_rows("k", task, [["test", "test", 0, [1], [0.5, 0.5]]])]
+    assert rows and not any({"corruption", "severity"} & row.keys() for row in rows)
