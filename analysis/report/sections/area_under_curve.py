@@ -8,6 +8,7 @@ from analysis.report import html
 from analysis.report.html import Raw
 from analysis.report.results import Results
 from analysis.statistics.intervals import THIS_TEST_SET, estimate
+from analysis.statistics.label_efficiency import BOUNDS
 from analysis.tables import compared
 from analysis.words import metric_words, with_setting
 from study.vocabulary import DRAW, INITIALISATION, SIZE_FACTORS, TASK
@@ -58,18 +59,18 @@ def areas(results: Results) -> dict[tuple[str, str], list[list[object]]]:
         labels = sizes["labels"].to_list()
         span = f"{min(labels):.0f} to {max(labels):.0f}"
         found[str(task), str(setting)] = [
-            [f"{task!s}, {setting!s}", str(init), span, *_mean(curve)]
+            [f"{task!s}, {setting!s}", str(init), span, *_mean(curve, results.metric)]
             for (init,), curve in points.group_by(INITIALISATION, maintain_order=True)
         ]
     return found
 
 
-def _mean(curve: pl.DataFrame) -> tuple[int, str, str]:
+def _mean(curve: pl.DataFrame, metric: str) -> tuple[int, str, str]:
     """Draws, mean area and its interval, or why there is none."""
     by_draw = {
         (int(str(draw)), 0): area(own["labels"].to_numpy(), own["value"].to_numpy())
         for (draw,), own in curve.group_by(DRAW)
     }
-    found = estimate(by_draw, "draws alone")
+    found = estimate(by_draw, "draws alone", bounds=BOUNDS[metric])
     interval = "none: one draw" if found.low is None else f"{found.low:.3f} to {found.high:.3f}"
     return len(by_draw), f"{found.mean:.3f}", interval

@@ -26,7 +26,9 @@ def test_each_panel_has_a_row_an_initialisation_over_the_sizes_that_all_have(mad
     assert len(panels) == 4  # two tasks, two adaptations
     for rows in panels.values():
         assert len(rows) == 3 and len({span for _, _, span, *_ in rows}) == 1
-        assert all(draws == 3 and " to " in interval for *_, draws, _, interval in rows)
+        for *_, draws, mean, interval in rows:
+            low, high = map(float, interval.split(" to "))
+            assert draws == 3 and 0 <= low <= float(mean) <= high <= 1
 
 
 def test_a_size_that_one_draw_lacks_is_left_out_and_one_size_gives_no_area(made):
