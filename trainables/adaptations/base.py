@@ -111,3 +111,15 @@ AUGMENTATION = Hyperparameter(0.5, 0, 1, search={"low": 0.0, "high": 1.0, "log":
 WEIGHT_DECAY = Hyperparameter(0.01, 0, search={"low": 1e-4, "high": 0.3, "log": True})
 HEAD_LR = Hyperparameter(1.0, 0, open_low=True, search={"low": 1.0, "high": 10.0, "log": True})
 BATCH = Hyperparameter(32, 2)
+
+OF_FEW_PARAMETERS = {
+    # They bear larger rates than all of a network.
+    "lr": Hyperparameter(3e-3, 0, open_low=True, search={"low": 1e-4, "high": 3e-2, "log": True}),
+    "weight_decay": WEIGHT_DECAY,
+    "head_lr": HEAD_LR,
+    "label_smoothing": LABEL_SMOOTHING,
+    "dropout": DROPOUT,
+    "augmentation": AUGMENTATION,
+    "batch": BATCH,
+}
+"""The hyperparameters of an adaptation that trains a small part of the encoder."""

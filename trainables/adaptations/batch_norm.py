@@ -2,16 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from trainables.adaptations.base import (
-    AUGMENTATION,
-    BATCH,
-    DROPOUT,
-    HEAD_LR,
-    LABEL_SMOOTHING,
-    WEIGHT_DECAY,
-    Adaptation,
-    Hyperparameter,
-)
+from trainables.adaptations.base import OF_FEW_PARAMETERS, Adaptation
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,16 +10,7 @@ if TYPE_CHECKING:
 
 class BatchNorm(Adaptation):
     words = "batch norm alone"
-    hyperparameters = {
-        # So few parameters bear larger rates.
-        "lr": Hyperparameter(3e-3, 0, open_low=True, search={"low": 1e-4, "high": 3e-2, "log": True}),
-        "weight_decay": WEIGHT_DECAY,
-        "head_lr": HEAD_LR,
-        "label_smoothing": LABEL_SMOOTHING,
-        "dropout": DROPOUT,
-        "augmentation": AUGMENTATION,
-        "batch": BATCH,
-    }
+    hyperparameters = OF_FEW_PARAMETERS
 
     def trained_parameters(self, encoder: "nn.Module") -> "list[nn.Parameter]":
         from trainables.backbones.norms import batch_norms
