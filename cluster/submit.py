@@ -30,7 +30,7 @@ def submit(
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ClusterUnavailable(f"the job could not be handed in at {where}: {reason}") from error
     print(f"job {job} at {where}; it goes on without this terminal: ray job logs {job} --address {where}", flush=True)
-    asyncio.run(_told(client, job))
+    asyncio.run(_followed(client, job))
     details = client.get_job_info(job)
     if details.driver_exit_code is not None:
         return details.driver_exit_code
@@ -38,6 +38,6 @@ def submit(
     return 0 if details.status == "SUCCEEDED" else 5
 
 
-async def _told(client: Any, job: str) -> None:
+async def _followed(client: Any, job: str) -> None:
     async for lines in client.tail_job_logs(job):
         print(lines, end="", flush=True)

@@ -91,7 +91,7 @@ def freeze_task(name: str, source: Task, *, store: Path, key: PseudonymKey | Non
     splits = content.get("folds", [])
     for fold, split in enumerate(splits or [content]):
         where = f"task {name}, fold {fold}" if splits else f"task {name}"
-        log.info(f"{where}: {_told(split['counts'], coding.classes)}")
+        log.info(f"{where}: {_described(split['counts'], coding.classes)}")
     folds = [opened(f"-{fold}", split) for fold, split in enumerate(splits)]
     digests = set(pl.read_parquet(entry / "samples.parquet", columns=["digest"])["digest"])
     external = {
@@ -157,6 +157,6 @@ def _write(
     store_entries.write(entry, DOCUMENT, content)
 
 
-def _told(counts: dict[str, dict[str, int]], classes: list[str]) -> str:
+def _described(counts: dict[str, dict[str, int]], classes: list[str]) -> str:
     roles = [f"{own['images']} {role} ({own['patients']} patients)" for role, own in counts.items()]
     return f"{', '.join(roles)}; classes {', '.join(classes)}"

@@ -55,7 +55,7 @@ class Split:
 
     @property
     def hash(self) -> str:
-        """As ``split.split_hash``."""
+        """As ``splits.split_hash``."""
         return split_hash([(s.digest, s.token, s.role, s.label) for s in self.samples])
 
     def outer(self) -> "Split":

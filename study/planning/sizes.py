@@ -57,7 +57,7 @@ class Drawing:
         return sizes
 
     @property
-    def _told(self) -> str:
+    def _described(self) -> str:
         return f"task {self.task}" + ("" if self.fold is None else f", fold {self.fold}")
 
     def _draw(self, where: str, number: int, levels: Levels) -> Draw:
@@ -66,11 +66,11 @@ class Drawing:
             try:
                 self._made[place] = Draw(self.pool, seed=self.seed, draw=number, **levels._asdict())
             except Unreachable as why:
-                raise InputRefused(f"{where.removesuffix('sizes')}imbalance: {self._told}: {why}") from None
+                raise InputRefused(f"{where.removesuffix('sizes')}imbalance: {self._described}: {why}") from None
         return self._made[place]
 
     def _at(self, draws: list[Draw], kind: str, value: float, where: str, folds: int) -> list[Subset]:
-        asked = f"{where}.{kind} {value:g}: {self._told}"
+        asked = f"{where}.{kind} {value:g}: {self._described}"
         for draw in draws:
             if kind == "count" and value > draw.n_labels:
                 fewest = min(each.n_labels for each in draws)

@@ -50,22 +50,22 @@ def watched(name: str, *, budget: str, amount: float) -> Iterator[list[UserCallb
     over = threading.Event()
 
     def watch() -> None:
-        began, told, said, warned = None, None, 0.0, None
+        began, latest, said, warned = None, None, 0.0, None
         while not over.wait(LIVE_SECONDS if console.on_terminal() else EVERY_SECONDS):
             try:
                 row = ray.get(board.get.remote(), timeout=EVERY_SECONDS)
             except Exception:
                 return  # a run is watched for comfort alone
-            if not row or row.get("loss") is None or row[budget] == told:
+            if not row or row.get("loss") is None or row[budget] == latest:
                 continue
-            told, began = row[budget], began or (time.monotonic(), row[budget])
-            passed = told - began[1]
-            left = (time.monotonic() - began[0]) / passed * (amount - told) if passed else None
+            latest, began = row[budget], began or (time.monotonic(), row[budget])
+            passed = latest - began[1]
+            left = (time.monotonic() - began[0]) / passed * (amount - latest) if passed else None
             far, *warnings = lines(row, budget=budget, amount=amount, left=left, warned=warned)
             console.live(name, f"{name}: {far}")
-            if told - said >= amount / LINES:
+            if latest - said >= amount / LINES:
                 console.note(f"  {name}: {far}")
-                said = told
+                said = latest
             for line in warnings:
                 log.info(f"  {name}: {line}")
             warned = row.get("warning")

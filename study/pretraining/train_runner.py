@@ -69,9 +69,9 @@ def pretrain(
     def tell(line: str) -> None:
         log.info(f"  {encoder}: {line}")
 
-    told: dict[str, Any] = {key: recipe.get(key) for key in RECIPE}
+    of_recipe: dict[str, Any] = {key: recipe.get(key) for key in RECIPE}
     config = PretrainConfig(
-        **told,
+        **of_recipe,
         window=tuple(recipe["window"]),
         start=start,
         sources=sources,

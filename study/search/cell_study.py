@@ -104,7 +104,7 @@ class CellStudy:
     def drop_study(self) -> None:
         """Drop all that can be made again from the trials: thousands of cells shall not hold a study each."""
         self._held: optuna.Study | None = None
-        self._told = 0
+        self._given = 0
         self._asked: list[optuna.Trial] = []
 
     @property
@@ -132,10 +132,10 @@ class CellStudy:
 
     def _advance(self, first: int) -> None:
         """Let the study hold the outcomes of all trials before this first one of a generation, and of no other."""
-        if self._told > first:
+        if self._given > first:
             self.drop_study()
-        while self._told < first:
-            generation = range(self._told, self._told + self._search.generation)
+        while self._given < first:
+            generation = range(self._given, self._given + self._search.generation)
             if self._asked or self._search.remembers:
                 for index in generation[len(self._asked) :]:
                     self._enter(index, self.past[index].settings)
@@ -145,7 +145,7 @@ class CellStudy:
                 for index in generation:
                     self._study.add_trial(self._ended(self.past[index]))
             self._asked = []
-            self._told += self._search.generation
+            self._given += self._search.generation
 
     def _asks(self, index: int) -> optuna.Trial:
         self._study.sampler = self._search.made(self._seed_of(index))

@@ -102,7 +102,7 @@ class CellScheduler:
         self._audited = audited
         self._oom_alone = oom_alone
         self._running: list[OpenTrial] = []
-        self._awake: dict[str, CellStudy] = {}
+        self._cached: dict[str, CellStudy] = {}
         self._lost: list[OpenTrial] = []
         self._held_back: list[OpenTrial] = []
 
@@ -125,7 +125,7 @@ class CellScheduler:
         for cell, study in level.items():  # of those in front that are not ready, each has a running trial
             if study.ready:
                 index, settings, seed = study.propose()
-                self._keep_awake(cell, study)
+                self._cache(cell, study)
                 self._left -= 1
                 del level[cell]
                 self._place(cell, study)
@@ -209,12 +209,12 @@ class CellScheduler:
         self._commit(done)
         trial.study.end(trial.index, PastTrial(trial.settings, done.status, done.score, trial.reports))
 
-    def _keep_awake(self, cell: str, study: CellStudy) -> None:
+    def _cache(self, cell: str, study: CellStudy) -> None:
         """Let the cell rest that was dealt from the longest ago, when there are too many."""
-        self._awake.pop(cell, None)
-        self._awake[cell] = study
-        if len(self._awake) > CACHED_STUDIES:
-            self._awake.pop(next(iter(self._awake))).drop_study()
+        self._cached.pop(cell, None)
+        self._cached[cell] = study
+        if len(self._cached) > CACHED_STUDIES:
+            self._cached.pop(next(iter(self._cached))).drop_study()
 
     def _place(self, cell: str, study: CellStudy) -> None:
         """Put a cell among those that have started as many trials, unless its budget is spent."""

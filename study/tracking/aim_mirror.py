@@ -98,20 +98,20 @@ class Background:
     def __init__(self, opened: Callable[[], Writer], *, waiting: int = WAITING) -> None:
         self._opened = opened
         self._entries: Queue[Entry | None] = Queue(waiting)
-        self._told = self._written = 0
+        self._received = self._written = 0
         self._failed = self._behind = False
         self._thread = threading.Thread(target=self._work, daemon=True, name="mirror")
         self._thread.start()
 
     def pretraining(self, rows: Sequence[Row]) -> None:
         if rows:
-            self._tell(pretraining(rows))
+            self._receive(pretraining(rows))
 
     def trial(self, row: Row, curves: Sequence[Row]) -> None:
-        self._tell(Entry("trials", row, curves))
+        self._receive(Entry("trials", row, curves))
 
     def final(self, row: Row, scores: Sequence[Row]) -> None:
-        self._tell(Entry("finals", row, scores))
+        self._receive(Entry("finals", row, scores))
 
     def close(self, seconds: float) -> None:
         """Let the writer come to its end, for so long; whatever it is at then ends with the process."""
@@ -121,12 +121,12 @@ class Background:
         except Full:
             pass
         self._thread.join(max(0.0, until - time.monotonic()))
-        lacking = self._told - self._written
+        lacking = self._received - self._written
         if lacking:
             log.info(f"{lacking} runs are not in Aim; {SYNC} adds them")
 
-    def _tell(self, entry: Entry) -> None:
-        self._told += 1
+    def _receive(self, entry: Entry) -> None:
+        self._received += 1
         if self._failed:
             return
         try:

@@ -66,10 +66,10 @@ def _complete(root: str, entries: list[Entry]) -> Iterator[Entry]:
     """The entries with their values, which are looked up for many at once."""
     yield from (entry for entry in entries if entry.table not in VALUES)
     for table, values in VALUES.items():
-        told = [entry for entry in entries if entry.table == table]
+        written = [entry for entry in entries if entry.table == table]
         rows = frame(root, values)
-        for first in range(0, len(told), AT_ONCE):
-            some = told[first : first + AT_ONCE]
+        for first in range(0, len(written), AT_ONCE):
+            some = written[first : first + AT_ONCE]
             parts = rows.filter(pl.col("key").is_in([entry.key for entry in some])).partition_by("key", as_dict=True)
             for entry in some:
                 found = parts.get((entry.key,))

@@ -29,7 +29,7 @@ SHARES = [0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0]
 
 @dataclass
 class Task:
-    """As `study.plan.SplitTask`."""
+    """As `study.planning.plan.SplitTask`."""
 
     name: str
     classes: list[str]

@@ -22,15 +22,15 @@ WARM, TIMED = 2, 6
 """Steps that are run and thrown away to learn how many fit into a budget of device seconds."""
 
 
-def loop(told: dict[str, Any]) -> None:
+def loop(handed: dict[str, Any]) -> None:
     """The `train_loop_per_worker` of a TorchTrainer, with any number of workers, 0 included.
 
-    told: ``{"config": PretrainConfig}``, since Ray Train hands on dicts alone.
+    handed: ``{"config": PretrainConfig}``, since Ray Train hands on dicts alone.
 
     The last report's checkpoint holds encoder.safetensors under timm's names and history.json, a list of rows: see
     `Run.log`.
     """
-    config: PretrainConfig = told["config"]
+    config: PretrainConfig = handed["config"]
     context, start = ray.train.get_context(), ray.train.get_checkpoint()
     reported: list[Path] = []
 

@@ -100,7 +100,7 @@ class Draw:
         """(training patients, stratum) of the class that has fewest of those that have any; 0 where nobody trains."""
         strata, counts = np.unique(self.strata[self.training], return_counts=True)
         if not len(strata):
-            return 0, int(self.strata[0])
+            return 0, int(self.strata[0]) if len(self.strata) else 0
         fewest = int(counts.argmin())
         return int(counts[fewest]), int(strata[fewest])
 

@@ -47,7 +47,7 @@ class Pool:
 
     @classmethod
     def of(cls, samples: pl.DataFrame, classes: Sequence[str], kind: Kind = "single") -> "Pool":
-        """The patients of ``samples`` (see ``study.data.tasks.FrozenTask``) whose role is not test."""
+        """The patients of ``samples`` (see ``study.data.frozen_task.FrozenTask``) whose role is not test."""
         images: dict[str, list[tuple]] = {}
         rows = samples.filter(pl.col("role") != "test").sort("digest")
         for token, *image in rows.select("token", "role", "row", "digest", "label").iter_rows():
@@ -117,7 +117,7 @@ class Pool:
         """The needs, as numbers below ``needs``, that images with these labels meet."""
         return [need for label in set(labels) for need in _needs_of(label)]
 
-    def told(self, need: int) -> str:
+    def described(self, need: int) -> str:
         """A need in words: ``of class ill``, ``with edema``, ``without edema``."""
         if self.kind == "single":
             return f"of class {self.classes[need]}"

@@ -39,16 +39,16 @@ class Subset:
         if self.validation == "cv":
             short = np.flatnonzero(self._trained < 2)
             if len(short):
-                return f"fewer than 2 patients {pool.told(int(short[0]))} to cross-validate with"
+                return f"fewer than 2 patients {pool.described(int(short[0]))} to cross-validate with"
             for fold in range(self.n_folds):
                 gone = np.flatnonzero(~self.draw.meets[:, self.chosen][:, self._fold_of != fold].any(1))
                 if len(gone):
-                    return f"all patients {pool.told(int(gone[0]))} in one fold"
+                    return f"all patients {pool.described(int(gone[0]))} in one fold"
             return None
         for role, counts in (("training", self._trained), ("validation", self._validated)):
             missing = np.flatnonzero(counts == 0)
             if len(missing):
-                return f"no {role} image {pool.told(int(missing[0]))}"
+                return f"no {role} image {pool.described(int(missing[0]))}"
         return None
 
     @cached_property

@@ -17,7 +17,7 @@ from tests.study.planning.subsets.pools import samples_of
 
 @dataclass
 class Task:
-    """As study.plan.SplitTask."""
+    """As study.planning.plan.SplitTask."""
 
     name: str
     samples: pl.DataFrame
@@ -158,10 +158,11 @@ def test_the_smallest_size_that_is_named_works_in_all_draws_and_one_less_does_no
         assert smallest(task_, sizes={kind: [named - 1]}, **how) == named
 
 
+@pytest.mark.parametrize("validation", ["paid", "full"])
 @pytest.mark.parametrize("kind", ["count", "shots", "share"])
-def test_a_split_in_which_nobody_trains_is_refused(kind):
-    with pytest.raises(InputRefused, match="its split cannot be studied so"):
-        make_plan(study(sizes={kind: [1]}), {"lung": task(train=0)})
+def test_a_split_in_which_nobody_trains_is_refused(kind, validation):
+    with pytest.raises(InputRefused, match="its split cannot be studied so|has 0 labels to pay for"):
+        make_plan(study(sizes={kind: [1]}, validation=validation), {"lung": task(train=0)})
 
 
 def test_more_shots_than_a_class_has_are_refused_with_their_number():
