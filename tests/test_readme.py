@@ -1,11 +1,13 @@
 """What the README shows is what the tests run."""
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
 from study.config.load import check
+from study.vocabulary import FACTOR_NAMES
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -36,3 +38,11 @@ def test_the_commands_shown_exist(command):
 
 def test_the_figure_shown_is_there():
     assert (ROOT / "examples/quickstart.png").stat().st_size < 2**19
+
+
+@pytest.mark.parametrize("query", sorted((ROOT / "tests/study/ledger/queries").iterdir()), ids=lambda path: path.name)
+def test_the_queries_shown_ask_by_every_factor_of_the_vocabulary(query):
+    words = re.findall(r"\w+", query.read_text())
+    assert [word for word in dict.fromkeys(words) if word in FACTOR_NAMES] == ["task", "adaptation"] + [
+        name for name in FACTOR_NAMES if name not in ("task", "adaptation")
+    ]
