@@ -8,7 +8,7 @@ from study.pretraining.concurrent_jobs import ConcurrentJob, side_by_side
 
 
 def test_as_many_jobs_run_at_once_as_there_are_slots():
-    both = threading.Barrier(2, timeout=20)
+    both = threading.Barrier(2, timeout=250)
     jobs = {name: ConcurrentJob(lambda: both.wait() is not None) for name in "abcd"}
     assert dict(side_by_side(jobs, slots=2)) == dict.fromkeys("abcd", True)
     active, most, guard = 0, 0, threading.Lock()
@@ -40,7 +40,7 @@ def test_a_job_waits_until_its_forerunner_was_taken_in():
 
 
 def test_one_failure_lets_the_others_end_and_is_raised_after_them():
-    together = threading.Barrier(2, timeout=20)
+    together = threading.Barrier(2, timeout=250)
 
     def fail():
         together.wait()
