@@ -56,7 +56,7 @@ def workers(whole: Whole, kills: int) -> Iterator[Row]:
     while hit < kills and (run := next_run(life, known)):
         hit += kill(run)
         known = seeds(life)
-        place.gate.open(run.phase)
+        place.gate.open(run.phase, 1)  # the other may not have come to the gate yet
     for phase in PHASES:
         place.gate.open(phase, ALL)
     yield Row(f"{hit} workers, one after another", hit, False, finished(life, whole))
@@ -96,7 +96,7 @@ def nodes(whole: Whole, cluster: "Nodes") -> Iterator[Row]:
     for phase in PHASES:
         while (run := next_run(life, known, phase)) and run.pid not in cluster.workers():
             known = seeds(life)
-            place.gate.open(phase)
+            place.gate.open(phase, 1)
         cluster.lose()
         if run is None:
             faults.append(f"no {phase} ran on the node")
