@@ -26,13 +26,18 @@ class Gate:
         part.write_text(str(allowed))
         part.replace(self.folder / f"{phase}.allowed")
 
-    def wait(self, phase: str) -> None:
-        """Take the next ticket and wait until it may go on."""
+    def wait(self, phase: str, seed: int) -> None:
+        """Take the next ticket, with a run's seed on it, and wait until it may go on."""
         ticket = 0
         while not self._taken(f"{phase}-{ticket}"):
             ticket += 1
+        (self.folder / f"seed-{seed}").touch()
         while self._allowed(phase) <= ticket:
             time.sleep(POLL_SECONDS)
+
+    def reached_by(self, seed: str) -> bool:
+        """Whether the run of this seed has come to the gate, in whatever life."""
+        return (self.folder / f"seed-{seed}").exists()
 
     def _taken(self, name: str) -> bool:
         try:

@@ -24,5 +24,5 @@ def run_job(job: TrialJob, *, diary: str, life: str, gate: str | None) -> Iterat
     note(diary, f"began {life} {os.getpid()} {job.seed} {phase}")
     for number, record in enumerate(trivial(job)):
         if gate and number == epoch_of(job.seed):
-            Gate(gate).wait(phase)
+            Gate(gate).wait(phase, job.seed)
         yield record

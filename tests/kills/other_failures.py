@@ -89,12 +89,22 @@ def next_run(life: Life, known: Collection[str], phase: str | None = None) -> Be
     return fresh()[0] if fresh() else None
 
 
+def stands(life: Life, run: Began) -> bool:
+    """Whether a run comes to the gate, rather than to its end before, after which its worker begins another."""
+
+    def known(_: list[str]) -> bool:
+        later = life.began[life.began.index(run) + 1 :]
+        return life.place.gate.reached_by(run.seed) or any(other.pid == run.pid for other in later)
+
+    return life.reached(known) and life.place.gate.reached_by(run.seed)
+
+
 def nodes(whole: Whole, cluster: "Nodes") -> Iterator[Row]:
     """A node lost with a trial on it, replaced, and lost again with a final run on it."""
     place, faults = whole.beside("nodes", gated=True), []
     life, known = Life(place), set[str]()
     for phase in PHASES:
-        while (run := next_run(life, known, phase)) and run.pid not in cluster.workers():
+        while (run := next_run(life, known, phase)) and not (run.pid in cluster.workers() and stands(life, run)):
             known = seeds(life)
             place.gate.open(phase, 1)
         cluster.lose()

@@ -7,7 +7,13 @@ import pytest
 
 from study.ledger import LockHeld, LockUnsupported, lock
 
-HOLD = "import sys, time; from study.ledger import lock\nwith lock(sys.argv[1]): print('held', flush=True); time.sleep(10**6)"
+HOLD = """
+import sys, time
+from study.ledger import lock
+with lock(sys.argv[1]):
+    print("held", flush=True)
+    time.sleep(10**6)
+"""
 
 
 @pytest.fixture
