@@ -9,9 +9,10 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from study.config import Study
-from study.config.references import check_references, nearest
+from study.config.references import check_references
 from study.errors import InputRefused
 from study.fields import moved
+from study.suggestions import did_you_mean
 
 PRESETS = Path(__file__).parent.parent / "presets"
 
@@ -59,7 +60,7 @@ def _find(study: str) -> Path:
     presets = sorted(p.stem for p in PRESETS.glob("*.yaml"))
     if study in presets:
         return PRESETS / f"{study}.yaml"
-    raise InputRefused(f"{study}: neither a study file nor a preset ({', '.join(presets)}){nearest(study, presets)}")
+    raise InputRefused(f"{study}: neither a study file nor a preset{did_you_mean(study, presets)}")
 
 
 def _construct(node: yaml.Node, at: tuple, lines: dict[tuple, int], path: Path) -> Any:
@@ -118,7 +119,7 @@ def _one_line(error: ValidationError, values: dict, lines: dict[tuple, int], sou
     at = tuple(part for part in first["loc"] if part != "[key]")
     message = first["msg"].removeprefix("Value error, ").removeprefix(f"{'.'.join(map(str, at))}: ")
     if first["type"] == "extra_forbidden":
-        message = f"unknown key{nearest(str(at[-1]), _fields(at[:-1]))}"
+        message = f"unknown key{did_you_mean(str(at[-1]), _fields(at[:-1]))}"
     elif first["type"] == "missing":
         message = "is missing"
     elif first["type"] != "value_error":

@@ -1,9 +1,9 @@
 """References from one part of a study file to another, and the names that the code itself defines."""
 
-from collections.abc import Callable, Iterable
-from difflib import get_close_matches
+from collections.abc import Callable
 
 from study.config import Study, search_space
+from study.suggestions import did_you_mean
 from trainables import adaptations
 
 Refuse = Callable[[tuple, str], None]
@@ -18,10 +18,10 @@ def check_references(study: Study, refuse: Refuse) -> None:
         refuse(("weights",), "a weights file is named like `scratch` or a method; give it another name")
     for i, name in enumerate(study.initialisations or []):
         if name not in known:
-            refuse(("initialisations", i), f"unknown initialisation `{name}`{nearest(name, known)}")
+            refuse(("initialisations", i), f"unknown initialisation {name!r}{did_you_mean(name, known)}")
     for i, name in enumerate(study.corpus.task_images):
         if name not in study.tasks:
-            refuse(("corpus", "task_images", i), f"unknown task `{name}`{nearest(name, study.tasks)}")
+            refuse(("corpus", "task_images", i), f"unknown task {name!r}{did_you_mean(name, study.tasks)}")
         if study.tasks[name].outer_folds:
             refuse(("corpus", "task_images", i), f"every patient of `{name}` is tested in one of its outer folds")
     for name in study.pretraining.methods:
@@ -38,7 +38,7 @@ def check_references(study: Study, refuse: Refuse) -> None:
     for name, adaptation in study.adaptations.items():
         at = ("adaptations", name)
         if name not in adaptations.names():
-            refuse(at, f"unknown adaptation{nearest(name, adaptations.names())}")
+            refuse(at, f"unknown adaptation{did_you_mean(name, adaptations.names())}")
         try:
             adaptations.get(name).resolve(adaptation.settings)
         except ValueError as error:
@@ -69,13 +69,13 @@ def _check_claims(study: Study, refuse: Refuse) -> None:
             if name in study.compared() and name not in paired:
                 refuse(("claims", i, key), f"`{name}` has no pre-training runs to pair; name a pre-training method")
             if name not in paired:
-                refuse(("claims", i, key), f"unknown initialisation `{name}`{nearest(name, paired)}")
+                refuse(("claims", i, key), f"unknown initialisation {name!r}{did_you_mean(name, paired)}")
         if claim.initialisation == claim.not_worse_than:
             refuse(("claims", i, "not_worse_than"), "a claim compares two initialisations, but this is the same one")
         if claim.metric not in METRICS:
-            refuse(("claims", i, "metric"), f"unknown metric `{claim.metric}`{nearest(claim.metric, METRICS)}")
+            refuse(("claims", i, "metric"), f"unknown metric {claim.metric!r}{did_you_mean(claim.metric, METRICS)}")
         if claim.adaptation is not None and claim.adaptation not in study.adaptations:
-            unknown = f"unknown adaptation `{claim.adaptation}`{nearest(claim.adaptation, study.adaptations)}"
+            unknown = f"unknown adaptation {claim.adaptation!r}{did_you_mean(claim.adaptation, study.adaptations)}"
             refuse(("claims", i, "adaptation"), unknown)
 
 
@@ -84,13 +84,8 @@ def _check_start(study: Study, name: str, known: list[str], refuse: Refuse) -> N
     at, seen, entry = ("pretraining", "methods", name, "start"), [name], study.pretraining.methods[name]
     while entry.start not in ("scratch", *study.weights):
         if entry.start not in known:
-            refuse(at, f"unknown initialisation `{entry.start}`{nearest(entry.start, known)}")
+            refuse(at, f"unknown initialisation {entry.start!r}{did_you_mean(entry.start, known)}")
         seen.append(entry.start)
         if entry.start in seen[:-1]:
             refuse(at, f"the entries go on from each other in a circle ({' <- '.join(seen)})")
         entry = study.pretraining.methods[entry.start]
-
-
-def nearest(name: str, valid: Iterable[str]) -> str:
-    close = get_close_matches(name, list(valid), n=1, cutoff=0.5)
-    return f"; did you mean `{close[0]}`?" if close else f"; valid here: {', '.join(sorted(valid))}"

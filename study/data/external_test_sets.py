@@ -10,7 +10,7 @@ import polars as pl
 
 from study import versions
 from study.data import store_entries
-from study.data.labels_csv import Coding, LabelRow, nearest, read_labels
+from study.data.labels_csv import Coding, LabelRow, read_labels
 from study.data.pseudonyms import PseudonymKey
 from study.data.samples import Sample, distinct_rows, paths_of
 from study.data.splits import token_of
@@ -18,6 +18,7 @@ from study.data.task_files import folder_pixels, write_images, write_test_labels
 from study.errors import InputRefused
 from study.fields import DataFile, DataFolder, StrictConfig
 from study.storage.file_ref import FileRef
+from study.suggestions import did_you_mean
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ def _rows(source: External, coding: Coding) -> tuple[list[LabelRow], bool]:
     for row in rows:
         if findings is None and row.label not in coding.classes:
             where = f"{labels}, line {row.line} ({row.file})"
-            raise InputRefused(f"{where}: the task has no class {row.label!r}{nearest(row.label, coding.classes)}")
+            raise InputRefused(f"{where}: the task has no class {row.label!r}{did_you_mean(row.label, coding.classes)}")
         code = coding.code(row.label)
         seen |= {code} if isinstance(code, int) else {place for place, value in enumerate(code) if value}
     for place, label in enumerate(coding.classes):

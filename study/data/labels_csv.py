@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from study.errors import InputRefused
+from study.suggestions import did_you_mean
 
 SPLITS = ("train", "val", "test")
 OPTIONAL = ("patient", "split")
@@ -81,19 +82,11 @@ def classes_of(
     if len(classes) < 2:
         raise InputRefused(f"{path}: all rows have the label {classes[0]!r}; a task needs two classes or more")
     if positive is not None and positive not in classes:
-        raise InputRefused(f"{path}: positive: no row has the label {positive!r}{nearest(positive, classes)}")
+        raise InputRefused(f"{path}: positive: no row has the label {positive!r}{did_you_mean(positive, classes)}")
     if positive is None and len(classes) > 2:
         return classes, None
     positive = positive if positive is not None else classes[-1]
     return [name for name in classes if name != positive] + [positive], positive
-
-
-def nearest(name: str, valid: list[str] | tuple[str, ...]) -> str:
-    """The end of a refusal: what was probably meant, else what there is."""
-    close = get_close_matches(name.lower(), [value.lower() for value in valid], n=1, cutoff=0.5)
-    if close:
-        return f"; did you mean {next(value for value in valid if value.lower() == close[0])!r}?"
-    return f"; there are {', '.join(map(repr, valid[:10]))}"
 
 
 def some(noun: str, values: list[int] | list[str]) -> str:
@@ -115,7 +108,7 @@ def _check_header(path: Path, header: list[str], findings: list[str] | None) -> 
     labels = findings or ["label"]
     for name in ("file", *labels):
         if name not in header:
-            raise InputRefused(f"{path}: there is no column {name!r} in line 1{nearest(name, header)}")
+            raise InputRefused(f"{path}: there is no column {name!r} in line 1{did_you_mean(name, header)}")
     for name in ("file", *labels, *OPTIONAL):
         if header.count(name) > 1:
             raise InputRefused(f"{path}: column {name!r} stands twice in line 1")
@@ -147,7 +140,7 @@ def _row(path: Path, header: list[str], line: int, cells: list[str], findings: l
             raise InputRefused(f"{path}, line {line}: column {name!r} holds {values[name]!r}; a finding is 0 or 1")
     file, split = values["file"], values.get("split", "").lower() or None
     if split is not None and split not in SPLITS:
-        raise InputRefused(f"{path}, line {line} ({file}): unknown split {split!r}{nearest(split, SPLITS)}")
+        raise InputRefused(f"{path}, line {line} ({file}): unknown split {split!r}{did_you_mean(split, SPLITS)}")
     return LabelRow(line, file, ";".join(values[name] for name in labels), values.get("patient", file), split)
 
 

@@ -58,7 +58,7 @@ def test_a_misspelt_key(folder, capsys):
         command(folder, text=lambda t: t.replace("tasks:", "taks:")),
         "study.yaml",
         "taks",
-        "did you mean `tasks`",
+        "did you mean 'tasks'",
     )
 
 

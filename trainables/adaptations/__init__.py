@@ -4,7 +4,8 @@ import importlib
 import pkgutil
 from functools import cache
 
-from trainables.adaptations.base import Adaptation, Hyperparameter, nearest
+from study.suggestions import did_you_mean
+from trainables.adaptations.base import Adaptation, Hyperparameter
 
 __all__ = ["Adaptation", "Hyperparameter", "get", "names", "words"]
 
@@ -21,7 +22,7 @@ def names() -> list[str]:
 def get(name: str) -> Adaptation:
     """The adaptation called `name`. Raises ValueError naming the nearest one there is."""
     if name not in names():
-        raise ValueError(f"there is no adaptation {name!r}; nearest: {nearest(name, dict.fromkeys(names()))!r}")
+        raise ValueError(f"there is no adaptation {name!r}{did_you_mean(name, names())}")
     module = importlib.import_module(f"{__name__}.{name}")
     [found] = [
         each

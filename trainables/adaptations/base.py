@@ -3,10 +3,10 @@
 import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from sys import float_info
 from typing import TYPE_CHECKING, Any
 
+from study.suggestions import did_you_mean
 from trainables.contracts import EpochRecord, TrialJob
 
 if TYPE_CHECKING:
@@ -85,9 +85,7 @@ class Adaptation:
         resolved = self.defaults
         for name, value in settings.items():
             if name not in self.hyperparameters:
-                raise ValueError(
-                    f"adaptation {self.name} has no setting {name!r}; nearest: {nearest(name, resolved)!r}"
-                )
+                raise ValueError(f"adaptation {self.name} has no setting {name!r}{did_you_mean(name, resolved)}")
             resolved[name] = self.hyperparameters[name].check(name, value)
         return resolved
 
@@ -99,10 +97,6 @@ class Adaptation:
     def run(self, job: TrialJob) -> Iterator[EpochRecord]:
         """Import the module (and with it torch) and start the job there: a generator of records, one an epoch."""
         return importlib.import_module(self.module).run(job)
-
-
-def nearest(name: str, known: Mapping[str, Any]) -> str:
-    return get_close_matches(str(name), list(known), n=1, cutoff=0.0)[0]
 
 
 LABEL_SMOOTHING = Hyperparameter(0.0, 0, 1, open_high=True, search={"low": 0.0, "high": 0.2, "log": False})

@@ -1,6 +1,5 @@
 """Encoders: timm networks with one input channel and no classifier, and the files that hold their weights."""
 
-import difflib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +9,8 @@ import timm
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+
+from study.suggestions import did_you_mean
 
 SHOWN = 3
 """How many names of each kind a refusal lists."""
@@ -22,9 +23,7 @@ def build(name: str, image_size: int | None = None) -> nn.Module:
     name for one that timm does not have.
     """
     if not timm.is_model(name):
-        near = difflib.get_close_matches(name, timm.list_models(), n=1)
-        hint = f"; the nearest name is '{near[0]}'" if near else ""
-        raise ValueError(f"backbone: timm has no network called '{name}'{hint}")
+        raise ValueError(f"backbone: timm has no network called {name!r}{did_you_mean(name, timm.list_models())}")
     if image_size and _of_one_size(name):
         try:
             return _created(name, img_size=image_size)

@@ -4,13 +4,14 @@ A method's file defines one `class Settings(Common)` and one class under `@regis
 a method is asked for.
 """
 
-import difflib
 import importlib
 import pkgutil
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+
+from study.suggestions import did_you_mean
 
 T = TypeVar("T")
 
@@ -61,16 +62,11 @@ def validate_settings(name: str, settings: Mapping[str, Any], *, entry: str | No
         group: Any = model
         for part in error["loc"][:-1]:
             group = group.model_fields[str(part)].annotation or group
-        raise ValueError(f"{where}: unknown setting{_nearest(str(error['loc'][-1]), list(group.model_fields))}")
+        raise ValueError(f"{where}: unknown setting{did_you_mean(str(error['loc'][-1]), list(group.model_fields))}")
     message = error["msg"].removeprefix("Value error, ")
     raise ValueError(f"{where}: {message[0].lower()}{message[1:]}, but it is {error['input']!r}")
 
 
 def _check_name(name: str) -> None:
     if name not in names():
-        raise ValueError(f"pretraining.methods: unknown method '{name}'{_nearest(name, names())}")
-
-
-def _nearest(word: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"; the nearest name is '{near[0]}'" if near else f"; known are {', '.join(known)}"
+        raise ValueError(f"pretraining.methods: unknown method '{name}'{did_you_mean(name, names())}")

@@ -10,11 +10,11 @@ or (for all but the proper scores and the calibration error) a class without ima
 """
 
 from collections.abc import Callable
-from difflib import get_close_matches
 
 import numpy as np
 import sklearn.metrics as sk
 
+from study.suggestions import did_you_mean
 from study.vocabulary import METRIC_NAMES, SMALLER_IS_BETTER
 
 CLIP = 1e-7
@@ -112,9 +112,7 @@ def evaluate(labels: Labels, p: np.ndarray) -> dict[str, float | None]:
 def get(name: str) -> Callable[[Labels, np.ndarray], float | None]:
     """The metric called `name`. Raises ValueError naming the nearest one there is."""
     if name not in METRICS:
-        raise ValueError(
-            f"there is no metric {name!r}; nearest: {get_close_matches(name, METRICS, n=1, cutoff=0.0)[0]!r}"
-        )
+        raise ValueError(f"there is no metric {name!r}{did_you_mean(name, METRICS)}")
     return METRICS[name]
 
 

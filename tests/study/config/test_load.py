@@ -53,14 +53,14 @@ def test_set_reaches_nested_settings(study_file):
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("    sizes:", "    size:", r"line 10.*adaptations\.linear\.size.*did you mean `sizes`"),
-        ("name: mine", "nmae: mine", r"did you mean `name`"),
+        ("    sizes:", "    size:", r"line 10.*adaptations\.linear\.size.*did you mean 'sizes'"),
+        ("name: mine", "nmae: mine", r"did you mean 'name'"),
         ("[0.5, 1.0]", "[0, 1.0]", r"line 10.*share\.0.*greater than 0"),
         ("[0.5, 1.0]", "[0.5, 1.5]", r"less than or equal to 1"),
         ("[0.5, 1.0]", "half", r"list.*not 'half'"),
         ("    spark: {}", "    sparkk: {}", r"line 6: pretraining\.methods: unknown method 'sparkk'.*'spark'"),
         ("    spark: {}", "    spark: {mask_ration: 0.5}", r"mask_ration.*mask_ratio"),
-        ("  linear:", "  liner:", r"line 9.*did you mean `linear`"),
+        ("  linear:", "  liner:", r"line 9.*did you mean 'linear'"),
         ("name: mine", "name: mine\nname: yours", r"line 2: `name` stands here twice"),
         ("name: mine", "name: [", r"not readable as YAML"),
         (
@@ -68,9 +68,9 @@ def test_set_reaches_nested_settings(study_file):
             "{images: lung}",
             r"`labels`, or `npz`, or `phantom`",
         ),
-        ("corpus: {dicom: [scans]}", "corpus: {task_images: [lnug]}", r"unknown task `lnug`; did you mean `lung`"),
+        ("corpus: {dicom: [scans]}", "corpus: {task_images: [lnug]}", r"unknown task 'lnug'; did you mean 'lung'"),
         ("corpus: {dicom: [scans]}", "", r"pre-training needs a corpus"),
-        ("name: mine", "name: mine\ninitialisations: [sprak]", r"unknown initialisation `sprak`; did you mean `spark`"),
+        ("name: mine", "name: mine\ninitialisations: [sprak]", r"unknown initialisation 'sprak'; did you mean 'spark'"),
         ("    sizes:", "    settings: {learning_rate: 1}\n    sizes:", r"learning_rate"),
         ("    sizes:", "    space: {weight_decay: {low: 2, high: 1}}\n    sizes:", r"low < high"),
         ("    sizes:", "    draws: 0\n    sizes:", r"draws.*greater than 0"),
@@ -112,7 +112,7 @@ def test_every_number_that_is_set_is_finite(study_file, value):
 
 
 def test_a_misspelt_preset_names_the_nearest():
-    with pytest.raises(InputRefused, match="did you mean `quickstart`"):
+    with pytest.raises(InputRefused, match="did you mean 'quickstart'"):
         read_study("quikstart")
 
 
@@ -135,7 +135,7 @@ def test_a_method_can_stand_twice_with_other_settings_and_another_start():
 @pytest.mark.parametrize(
     "methods, line",
     [
-        ("{spark: {start: imagenot}}", "pretraining.methods.spark.start: unknown initialisation `imagenot`"),
+        ("{spark: {start: imagenot}}", "pretraining.methods.spark.start: unknown initialisation 'imagenot'"),
         ("{a: {method: spark, start: b}, b: {method: spark, start: a}}", "a <- b <- a"),
         ("{mine: {}}", "unknown method 'mine'"),
         ("{mine: {method: spark, mask_ration: 1}}", "pretraining.methods.mine.mask_ration: unknown setting"),
@@ -176,14 +176,14 @@ def test_a_claim_names_two_methods_a_margin_and_where_it_wants_a_metric_and_an_a
 @pytest.mark.parametrize(
     "claim, line",
     [
-        ("{initialisation: aa, not_worse_than: b, margin: 1}", "claims.0.initialisation: unknown.*did you mean `a`"),
+        ("{initialisation: aa, not_worse_than: b, margin: 1}", "claims.0.initialisation: unknown.*did you mean 'a'"),
         ("{initialisation: a, not_worse_than: scratch, margin: 1}", "claims.0.not_worse_than: `scratch` has no pre-tr"),
         ("{initialisation: a, not_worse_than: a, margin: 1}", "claims.0.not_worse_than: .*is the same one"),
         ("{initialisation: a, not_worse_than: b, margin: 0}", "claims.0.margin: .*greater than 0"),
         ("{initialisation: a, not_worse_than: b}", "claims.0.margin: is missing"),
-        ("{initialisation: a, not_worse_then: b, margin: 1}", "did you mean `not_worse_than`"),
-        ("{initialisation: a, not_worse_than: b, margin: 1, metric: acu}", "claims.0.metric: .*did you mean `auc`"),
-        ("{initialisation: a, not_worse_than: b, margin: 1, adaptation: ful}", "claims.0.adaptation: .*`full`"),
+        ("{initialisation: a, not_worse_then: b, margin: 1}", "did you mean 'not_worse_than'"),
+        ("{initialisation: a, not_worse_than: b, margin: 1, metric: acu}", "claims.0.metric: .*did you mean 'auc'"),
+        ("{initialisation: a, not_worse_than: b, margin: 1, adaptation: ful}", "claims.0.adaptation: .*'full'"),
     ],
 )
 def test_a_claim_that_cannot_be_examined_is_refused_by_its_place(claim, line):

@@ -15,7 +15,7 @@ def test_a_backbone_takes_one_channel_and_gives_features():
 
 
 def test_an_unknown_backbone_is_refused_with_the_nearest_name():
-    with pytest.raises(ValueError, match="no network called 'resnet81'; the nearest name is 'resnet"):
+    with pytest.raises(ValueError, match="no network called 'resnet81'; did you mean 'resnet"):
         backbones.build("resnet81")
 
 

@@ -241,8 +241,8 @@ def test_a_loss_that_is_not_finite_is_raised_with_its_step(trial, pixels):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"weight_dekay": 1}, "adaptation full has no setting 'weight_dekay'; nearest: 'weight_decay'"),
-        ({"dropuot": 0.1}, "nearest: 'dropout'"),
+        ({"weight_dekay": 1}, "adaptation full has no setting 'weight_dekay'; did you mean 'weight_decay'"),
+        ({"dropuot": 0.1}, "did you mean 'dropout'"),
         ({"lr": 0}, r"setting lr: 0 is outside \(0, inf\]"),
         ({"batch": 1}, r"setting batch: 1 is outside \[2, inf\]"),
         ({"batch": 2.5}, "setting batch: 2.5 is not a whole number"),

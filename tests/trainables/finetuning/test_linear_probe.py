@@ -145,6 +145,6 @@ def test_a_subset_of_four_images_and_no_validation(trial):
 
 
 def test_settings_of_another_adaptation_are_refused(trial):
-    with pytest.raises(ValueError, match="adaptation linear has no setting 'lr'; nearest: 'weight_decay'"):
+    with pytest.raises(ValueError, match="adaptation linear has no setting 'lr'; there are 'weight_decay'"):
         records_of(trial(settings={"lr": 0.1}))
     assert list(adaptations.get("linear").defaults) == ["weight_decay"]

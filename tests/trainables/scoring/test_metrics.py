@@ -117,7 +117,7 @@ def test_objectives_grow_with_quality():
 
 
 def test_bad_input_is_named():
-    with pytest.raises(ValueError, match="nearest: 'auprc'"):
+    with pytest.raises(ValueError, match="did you mean 'auprc'"):
         metrics.get("auprcc")
     with pytest.raises(ValueError, match="outside 0..1"):
         metrics.auc([0, 2], binary([0.1, 0.2]))
