@@ -13,25 +13,25 @@ from study.data.slice_store import SliceStore
 from study.errors import InputRefused
 from study.fields import data_paths
 from study.identity import digest
-from study.storage.file_ref import FileRef
+from trainables.contracts import CorpusImageRows, ProbeTask
 
 
 @dataclass(frozen=True)
 class Ingested:
     """What pre-training and fine-tuning read.
 
-    tasks: with their frozen splits. sources: the corpus as stores (uri, digest) and their rows, None for all of a DICOM
-    store, the training rows of a task's. corpus_hash: of those images, wherever they lie and whatever key their
+    tasks: with their frozen splits. sources: the corpus, all rows of a DICOM store and the training rows of a task's.
+    corpus_hash: of those images, wherever they lie and whatever key their
     pseudonyms were made with; corpus_size: their number. rejects: rows of the ledger's table.
     """
 
     tasks: dict[str, FrozenTask]
-    sources: list[dict[str, Any]]
+    sources: list[CorpusImageRows]
     corpus_hash: str
     corpus_size: int
     rejects: list[dict[str, Any]]
 
-    def probe_tasks(self) -> list[dict[str, Any]]:
+    def probe_tasks(self) -> list[ProbeTask]:
         """The tasks' training images with labels and patients (as numbers), for probes of encoders in the making.
 
         Left out are tasks with outer folds, of which every patient is tested, and with several findings an image.
@@ -63,34 +63,30 @@ def ingest(study: Study, *, store: str | Path, key: PseudonymKey | None) -> Inge
     }
     origins = study.corpus.sources() if study.pretraining.methods else []
     corpora = [ingest_corpus(origin, store=folder, key=key) for origin in origins]
-    sources = [_source(corpus.images, None) for corpus in corpora]
+    sources = [CorpusImageRows(corpus.images, None) for corpus in corpora]
     for name in study.corpus.task_images:
         rows = tasks[name].samples.filter(role="train")["row"].sort().to_list()
-        sources.append(_source(tasks[name].images, rows))
-    stores = [SliceStore.open(source["uri"]) for source in sources]
-    corpus_hash = digest([(store.content, source["rows"]) for store, source in zip(stores, sources, strict=True)])
+        sources.append(CorpusImageRows(tasks[name].images, rows))
+    stores = [SliceStore.open(source.images.uri) for source in sources]
+    corpus_hash = digest([(store.content, source.rows) for store, source in zip(stores, sources, strict=True)])
     size = sum(
-        len(store if source["rows"] is None else source["rows"]) for store, source in zip(stores, sources, strict=True)
+        len(store if source.rows is None else source.rows) for store, source in zip(stores, sources, strict=True)
     )
     rejects = [row for corpus in corpora for row in corpus.rejects]
     return remote_store.published(Ingested(tasks, sources, corpus_hash, size, rejects), store)
 
 
-def _source(images: FileRef, rows: list[int] | None) -> dict[str, Any]:
-    return {"uri": images.uri, "digest": images.digest, "rows": rows}
-
-
-def _probe_task(task: FrozenTask) -> dict[str, Any]:
+def _probe_task(task: FrozenTask) -> ProbeTask:
     samples = task.samples.filter(role="train").sort("row")
     numbers = {patient: number for number, patient in enumerate(samples["token"].unique(maintain_order=True))}
-    return {
-        "name": task.name,
-        "images": {"uri": task.images.uri, "digest": task.images.digest},
-        "rows": samples["row"].to_list(),
-        "labels": samples["label"].to_list(),
-        "patients": [numbers[token] for token in samples["token"]],
-        "classes": len(task.classes),
-    }
+    return ProbeTask(
+        name=task.name,
+        images=task.images,
+        rows=samples["row"].to_list(),
+        labels=samples["label"].to_list(),
+        patients=[numbers[token] for token in samples["token"]],
+        classes=len(task.classes),
+    )
 
 
 def preview(study: Study) -> dict[str, TaskPreview]:

@@ -101,15 +101,35 @@ class FeaturesJob:
     seed: int = 0
 
 
+@dataclass(frozen=True)
+class CorpusImageRows:
+    """Rows of a store of images, None for all of them."""
+
+    images: FileRef
+    rows: Sequence[int] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeTask:
+    """Labelled training images that an encoder in the making is probed on: a row of the store, a class's number and a
+    patient's number each. A name stands for the task in what is logged."""
+
+    name: str
+    images: FileRef
+    rows: Sequence[int]
+    labels: Sequence[int]
+    patients: Sequence[int]
+    classes: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class PretrainConfig:
     """One pre-training run; its budget is either ``images`` (source images) or ``device_seconds``.
 
-    settings: the method's own, resolved. sources: ``{"uri", "digest", "rows"}`` of stores, rows None for all. batch:
-    source images a step over all ranks, each rank's computed in ``accumulate`` parts. threads, gpus: of a worker.
-    checkpoint_every, log_every: steps. start: weights to go on from. resume: the folder of an earlier checkpoint, where
-    Ray knows of none. precision: ``auto`` or ``float32``. sync_batch_norm: over workers. probes: how often, on
-    probe_tasks (see ``trainables.pretraining.probes``).
+    settings: the method's own, resolved. sources: the corpus. batch: source images a step over all ranks, each rank's
+    computed in ``accumulate`` parts. threads, gpus: of a worker. checkpoint_every, log_every: steps. start: weights to
+    go on from. resume: the folder of an earlier checkpoint, where Ray knows of none. precision: ``auto`` or
+    ``float32``. sync_batch_norm: over workers. probes: how often, on ``probe_tasks``.
     """
 
     method: str
@@ -117,7 +137,7 @@ class PretrainConfig:
     backbone: str
     image_size: int
     window: tuple[float, float]
-    sources: Sequence[Mapping[str, Any]]
+    sources: Sequence[CorpusImageRows]
     seed: int
     batch: int
     accumulate: int
@@ -133,7 +153,38 @@ class PretrainConfig:
     compile: bool
     sync_batch_norm: bool
     probes: int
-    probe_tasks: Sequence[Mapping[str, Any]]
+    probe_tasks: Sequence[ProbeTask]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainRow:
+    """Where a pre-training run stands after a step: a row of its history.
+
+    Sums over all ranks since the run began: images (source images), views, pixels (of all views), flops,
+    device_seconds. seconds: of training, without probes. peak_memory: bytes, of one worker. Means since the row before:
+    loss, loss_over_trivial; None before the first step. spread, rank: of the last embeddings. lr and schedule (name ->
+    value): of the last step. probe_knn, probe_ridge: AUC, means over tasks, and probes: task -> name -> AUC; None where
+    nothing was probed. warning: signs of collapse in words, or None.
+    """
+
+    step: int
+    images: int
+    views: int
+    pixels: int
+    flops: float
+    seconds: float
+    device_seconds: float
+    peak_memory: int
+    loss: float | None
+    loss_over_trivial: float | None
+    spread: float | None
+    rank: float | None
+    lr: float | None
+    schedule: Mapping[str, float]
+    probe_knn: float | None
+    probe_ridge: float | None
+    probes: Mapping[str, Mapping[str, float | None]] | None
+    warning: str | None = None
 
 
 @dataclass(frozen=True)

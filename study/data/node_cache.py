@@ -3,7 +3,7 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,8 +19,6 @@ from study.storage.file_ref import FileRef
 
 _CHUNK = 1 << 20
 
-Ref = FileRef | Mapping[str, str]
-
 
 def folder() -> Path:
     """The node's cache folder: $LABELCURVE_CACHE, or one of this user's in the temporary folder."""
@@ -30,13 +28,12 @@ def folder() -> Path:
     return path
 
 
-def local(ref: Ref) -> Path:
+def local(ref: FileRef) -> Path:
     """A path on this node with the bytes of ``ref``.
 
     A local path is used where it lies. Anything else is fetched by fsspec once a node; ValueError when what came has
     another digest.
     """
-    ref = _ref(ref)
     path = ref.uri.removeprefix("file://")
     if "://" not in path:
         return Path(path)
@@ -59,13 +56,12 @@ def put(uri: str, content: bytes) -> None:
     Storage(root or "/").write_atomic(f"{folder}/{name}", content)
 
 
-def resized(ref: Ref, *, size: int, window: tuple[float, float]) -> np.ndarray:
+def resized(ref: FileRef, *, size: int, window: tuple[float, float]) -> np.ndarray:
     """All images of a store as a memory map (N, size, size) of uint16, 0..65535.
 
     Grey values are divided by 255; Hounsfield units are clipped to ``window`` (low, high) and scaled. Resizing is
     antialiased (Pillow's bilinear in float32) and squashes the aspect ratio. Dividing by 65535 gives [0, 1].
     """
-    ref = _ref(ref)
     path = local(ref)
     store = SliceStore.open(path)
     low, high = (0.0, 255.0) if store.unit == "grey" else (float(window[0]), float(window[1]))
@@ -103,7 +99,3 @@ def _made_once(name: str, make: Callable[[BinaryIO], None]) -> Path:
                 os.fsync(file.fileno())
             os.replace(tmp, path)
     return path
-
-
-def _ref(ref: Ref) -> FileRef:
-    return ref if isinstance(ref, FileRef) else FileRef(ref["uri"], ref["digest"])

@@ -1,5 +1,6 @@
 """The second stage: every encoder that the study needs, each made once and kept with how it was made."""
 
+import dataclasses
 import hashlib
 import json
 import logging
@@ -23,6 +24,7 @@ from study.pretraining.train_runner import pretrain
 from study.provenance import provenance
 from study.storage.file_ref import FileRef
 from study.tracking import Mirror
+from trainables.contracts import PretrainRow
 
 log = logging.getLogger(__name__)
 
@@ -187,15 +189,15 @@ class Encoders:
         failpoint("pretraining-ended")
         return [self._row(encoder, recipe, fingerprint, entry) for entry in history]
 
-    def _row(self, encoder: Encoder, recipe: dict, fingerprint: str, entry: dict) -> dict:
+    def _row(self, encoder: Encoder, recipe: dict, fingerprint: str, entry: PretrainRow) -> dict:
         at = encoder.factors
         about = provenance()
         slot = self.study.resources.pretraining
         return (
-            entry
+            dataclasses.asdict(entry)
             | at
             | {
-                "key": identity.key(self.plan.identity, at, "pretraining", entry["step"]),
+                "key": identity.key(self.plan.identity, at, "pretraining", entry.step),
                 "fingerprint": fingerprint,
                 "study": self.study.name,
                 "method": recipe["method"],

@@ -10,7 +10,7 @@ from typing import Any
 from study.config import Pretraining, Slot
 from study.errors import SurroundingsFailed, last_line
 from study.storage.file_ref import FileRef
-from trainables.contracts import PretrainConfig
+from trainables.contracts import CorpusImageRows, PretrainConfig, PretrainRow, ProbeTask
 
 log = logging.getLogger(__name__)
 
@@ -39,14 +39,14 @@ def pretrain(
     recipe: dict,
     *,
     start: FileRef | None,
-    sources: list[dict],
-    probe_tasks: list[dict],
+    sources: list[CorpusImageRows],
+    probe_tasks: list[ProbeTask],
     asked: Pretraining,
     slot: Slot,
     name: str,
     storage: str,
     weights: Path,
-) -> list[dict]:
+) -> list[PretrainRow]:
     """Run the recipe to its end, write the encoder to ``weights`` and return the run's logged rows.
 
     A method's picture, where it has one, comes to lie beside the weights as a PNG.
@@ -113,14 +113,14 @@ def pretrain(
         shutil.copyfile(Path(folder) / "encoder.safetensors", weights)
         if (Path(folder) / "picture.png").exists():
             shutil.copyfile(Path(folder) / "picture.png", weights.with_suffix(".png"))
-        history = json.loads((Path(folder) / "history.json").read_text())
-    last, ratio = history[-1], history[-1]["loss_over_trivial"]
+        history = [PretrainRow(**row) for row in json.loads((Path(folder) / "history.json").read_text())]
+    last, ratio = history[-1], history[-1].loss_over_trivial
     tell(
-        f"{last['images']:,} images in {time.monotonic() - started:.0f} s, loss {last['loss']:.3f}"
+        f"{last.images:,} images in {time.monotonic() - started:.0f} s, loss {last.loss:.3f}"
         + (f", {ratio:.2f} of its trivial value" if ratio is not None else "")
     )
-    if last.get("warning"):
-        tell(f"warning: {last['warning']}")
+    if last.warning:
+        tell(f"warning: {last.warning}")
     return history
 
 

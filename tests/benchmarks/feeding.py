@@ -25,7 +25,9 @@ from tests.benchmarks import slices
 from tests.benchmarks.peers import MoCo
 from tests.benchmarks.side_by_side import compare
 from tests.benchmarks.steps import CHANGES, ours
-from trainables import backbones
+from tests.trainables.small_pretraining import SMALL_PRETRAINING
+from trainables import backbones, methods
+from trainables.contracts import CorpusImageRows, PretrainConfig
 from trainables.pretraining.run import Run
 
 BACKBONE, SIZE, BATCH, SLICES, ROUNDS = "resnet18", 96, 32, 128, 15
@@ -46,22 +48,11 @@ class Folder(Dataset):
 
 
 def from_store(ref: FileRef) -> Callable[[], None]:
-    run = Run(
-        {
-            "method": "moco_v2",
-            "settings": CHANGES["moco_v2"],
-            "backbone": BACKBONE,
-            "image_size": SIZE,
-            "window": slices.WINDOW,
-            "sources": [{"uri": ref.uri, "digest": ref.digest, "rows": None}],
-            "seed": 0,
-            "batch": BATCH,
-        },
-        steps=100_000,
-        rank=0,
-        world=1,
-        device=torch.device("cpu"),
-    )
+    settings = methods.validate_settings("moco_v2", CHANGES["moco_v2"])
+    of_run = {"method": "moco_v2", "settings": settings, "backbone": BACKBONE, "window": slices.WINDOW}
+    size = {"image_size": SIZE, "batch": BATCH, "images": None, "sources": [CorpusImageRows(ref, None)]}
+    config = PretrainConfig(**SMALL_PRETRAINING | of_run | size)
+    run = Run(config, steps=100_000, rank=0, world=1, device=torch.device("cpu"))
     run.method.load_state_dict(run.method.state_dict() | full_queue(run))
     run.since = 1  # the first step after a row of history counts operations, which is not what is measured
     return run.advance

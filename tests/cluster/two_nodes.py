@@ -16,8 +16,9 @@ from ray.train.torch import TorchTrainer
 
 from cluster.private_ray import WORKER_SETUP
 from study.data.slice_store import StoreWriter
+from tests.trainables.small_pretraining import SMALL_PRETRAINING
 from trainables import methods
-from trainables.contracts import PretrainConfig
+from trainables.contracts import CorpusImageRows, PretrainConfig
 from trainables.pretraining.loop import loop
 
 
@@ -29,42 +30,21 @@ def pretrain_and_say_where(config: dict) -> dict:
     return {"nodes": nodes}
 
 
-def write_slices(folder: Path) -> dict:
+def write_slices(folder: Path) -> CorpusImageRows:
     random = np.random.default_rng(0)
     with StoreWriter(folder / "slices.arrow", unit="grey") as writer:
         for i in range(32):
             pixels = random.integers(0, 255, (96, 96), dtype=np.uint8)
             writer.append(pixels, digest=f"{i:032x}", patient="p", series="s", position=float(i))
         ref = writer.close()
-    return {"uri": ref.uri, "digest": ref.digest, "rows": None}
+    return CorpusImageRows(ref, None)
 
 
 def main(method: str, storage: str) -> None:
     settings = {"spark": {"decoder_width": 32}, "moco_v2": {"queue": 32, "bn_splits": 2}}[method]
-    config = PretrainConfig(
-        method=method,
-        settings=methods.validate_settings(method, settings),
-        backbone="resnet18",
-        image_size=64,
-        window=(0.0, 1.0),
-        sources=[write_slices(Path(storage))],
-        seed=0,
-        batch=8,
-        accumulate=1,
-        images=24,
-        device_seconds=None,
-        threads=1,
-        gpus=0,
-        checkpoint_every=100,
-        log_every=1,
-        start=None,
-        resume=None,
-        precision="auto",
-        compile=False,
-        sync_batch_norm=True,
-        probes=0,
-        probe_tasks=[],
-    )
+    of_run = {"method": method, "settings": methods.validate_settings(method, settings), "backbone": "resnet18"}
+    size = {"image_size": 64, "batch": 8, "images": 24, "sources": [write_slices(Path(storage))]}
+    config = PretrainConfig(**SMALL_PRETRAINING | of_run | size)
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     try:
         cluster.add_node(num_cpus=1)

@@ -55,8 +55,8 @@ def workers(whole: Whole, kills: int) -> Iterator[Row]:
     life, known = Life(place), set[str]()
     while hit < kills and (run := next_run(life, known)):
         hit += kill(run)
-        known = seeds(life)
-        place.gate.open(run.phase, 1)  # the other may not have come to the gate yet
+        known.add(run.seed)
+        place.gate.let(run.seed)
     for phase in PHASES:
         place.gate.open(phase, ALL)
     yield Row(f"{hit} workers, one after another", hit, False, finished(life, whole))
@@ -69,11 +69,6 @@ def kill(run: Began) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-def seeds(life: Life) -> set[str]:
-    """The runs that have begun in a life."""
-    return {run.seed for run in life.began}
 
 
 def next_run(life: Life, known: Collection[str], phase: str | None = None) -> Began | None:
@@ -105,13 +100,12 @@ def nodes(whole: Whole, cluster: "Nodes") -> Iterator[Row]:
     life, known = Life(place), set[str]()
     for phase in PHASES:
         while (run := next_run(life, known, phase)) and not (run.pid in cluster.workers() and stands(life, run)):
-            known = seeds(life)
-            place.gate.open(phase, 1)
+            known.add(run.seed)
+            place.gate.let(run.seed)
         cluster.lose()
         if run is None:
             faults.append(f"no {phase} ran on the node")
         cluster.join()
-        known = seeds(life)
         place.gate.open(phase, ALL)
     faults += finished(life, whole)
     begun = [run.seed for run in life.began]

@@ -49,4 +49,4 @@ def test_the_corpus_holds_training_rows_alone(study, tmp_path):
     ingested = ingest(study, store=tmp_path / "store", key=PseudonymKey(b"k" * 16))
     roles = dict(ingested.tasks["lung"].samples.select("row", "role").iter_rows())
     (source,) = ingested.sources
-    assert source["rows"] and {roles[row] for row in source["rows"]} == {"train"}
+    assert source.rows and {roles[row] for row in source.rows} == {"train"}

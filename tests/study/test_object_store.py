@@ -97,8 +97,8 @@ def test_an_ingested_store_is_copied_up_once_and_read_by_uri_and_digest(bucket, 
     monkeypatch.setenv("LABELCURVE_CACHE", str(tmp_path / "driver"))
     first = ingest(study, store=bucket, key=None)
     assert sum(line.startswith("copying") for line in said) == 2
-    images = first.tasks["finding"].images
-    assert images.uri.startswith(f"{bucket}/task-finding-") and first.sources[0]["uri"].startswith(f"{bucket}/corpus-")
+    images, scans = first.tasks["finding"].images, first.sources[0].images
+    assert images.uri.startswith(f"{bucket}/task-finding-") and scans.uri.startswith(f"{bucket}/corpus-")
     assert first.tasks["finding"].test_labels_uri.startswith(bucket)
 
     monkeypatch.setenv("LABELCURVE_CACHE", str(tmp_path / "worker"))

@@ -1,14 +1,14 @@
 """Unlabelled images as a worker reads them: resized, memory-mapped, in an order that follows from a seed."""
 
 import functools
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from study.data import node_cache
+from trainables.contracts import CorpusImageRows
 
 MARGIN = 1.5
 """Images are kept at this multiple of the view's side, so that a crop still has detail to enlarge."""
@@ -17,17 +17,16 @@ MARGIN = 1.5
 class CorpusImages:
     """The chosen rows of several stores, one after the other.
 
-    sources: {"uri", "digest", "rows"}, rows None for all. Images are stored `int(MARGIN * image_size)` pixels wide, so
-    a crop of less than (1 / MARGIN)^2 of the area is enlarged. Raises ValueError if there are none.
+    Images are stored `int(MARGIN * image_size)` pixels wide, so a crop of less than (1 / MARGIN)^2 of the area is
+    enlarged. Raises ValueError if there are none.
     """
 
-    def __init__(self, sources: Sequence[Mapping[str, Any]], *, image_size: int, window: Sequence[float]) -> None:
+    def __init__(self, sources: Sequence[CorpusImageRows], *, image_size: int, window: Sequence[float]) -> None:
         low, high = window
         stores, where = [], []
         for number, source in enumerate(sources):
-            ref = {"uri": source["uri"], "digest": source["digest"]}
-            store = node_cache.resized(ref, size=int(MARGIN * image_size), window=(low, high))
-            rows = np.arange(len(store)) if source["rows"] is None else np.asarray(source["rows"], dtype=np.int64)
+            store = node_cache.resized(source.images, size=int(MARGIN * image_size), window=(low, high))
+            rows = np.arange(len(store)) if source.rows is None else np.asarray(source.rows, dtype=np.int64)
             stores.append(store)
             where.append(np.stack([np.full(len(rows), number), rows], 1))
         self._stores = stores

@@ -1,5 +1,6 @@
 """Pre-training of one encoder: a loop for Ray Train that resumes bit by bit."""
 
+import dataclasses
 import math
 import shutil
 from collections.abc import Callable, Mapping
@@ -11,12 +12,13 @@ import ray.train
 import ray.train.torch
 import torch
 
-from trainables.contracts import PretrainConfig
+from trainables.contracts import PretrainConfig, PretrainRow
 from trainables.optimization import distributed
 from trainables.pretraining.run import STATE, Run
 
-Report = Callable[[dict[str, Any], Path | None], None]
-"""Takes the latest history row and, at a checkpoint, a folder that is then its own (None on all ranks but 0)."""
+Report = Callable[[PretrainRow | None, Path | None], None]
+"""Takes the latest row of the history, if there is one, and at a checkpoint a folder that is then its own (None on all
+ranks but 0)."""
 
 WARM, TIMED = 2, 6
 """Steps that are run and thrown away to learn how many fit into a budget of device seconds."""
@@ -27,16 +29,18 @@ def loop(handed: dict[str, Any]) -> None:
 
     handed: ``{"config": PretrainConfig}``, since Ray Train hands on dicts alone.
 
-    The last report's checkpoint holds encoder.safetensors under timm's names and history.json, a list of rows: see
-    `Run.log`.
+    The last report's checkpoint holds encoder.safetensors under timm's names and history.json, a list of rows
+    (`PretrainRow`).
     """
     config: PretrainConfig = handed["config"]
     context, start = ray.train.get_context(), ray.train.get_checkpoint()
     reported: list[Path] = []
 
-    def report(row: dict[str, Any], folder: Path | None) -> None:
+    def report(row: PretrainRow | None, folder: Path | None) -> None:
         checkpoint = ray.train.Checkpoint.from_directory(folder) if folder else None
-        ray.train.report(row, checkpoint=checkpoint, delete_local_checkpoint_after_upload=True)
+        ray.train.report(
+            dataclasses.asdict(row) if row else {}, checkpoint=checkpoint, delete_local_checkpoint_after_upload=True
+        )
         if folder:  # without workers Ray uploads nothing and the last folder is the result
             for earlier in reported:
                 shutil.rmtree(earlier, ignore_errors=True)

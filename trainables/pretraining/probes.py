@@ -1,8 +1,9 @@
 """What is watched while an encoder is pre-trained. It decides nothing: no checkpoint, no method, no stopping time."""
 
+import dataclasses
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from trainables.contracts import PretrainRow, ProbeTask
 from trainables.finetuning import encoder_features
 from trainables.pretraining import closed_form
 from trainables.scoring import metrics
@@ -42,7 +44,7 @@ def due(step: int, steps: int, times: int, log_every: int) -> bool:
 
 def probe(
     encoder: nn.Module,
-    tasks: Sequence[Mapping[str, Any]],
+    tasks: Sequence[ProbeTask],
     *,
     image_size: int,
     window: Sequence[float],
@@ -50,9 +52,9 @@ def probe(
 ) -> dict[str, Any]:
     """How well the encoder's features tell labelled images apart: AUC of two closed-form classifiers.
 
-    tasks: {"name", "images" {"uri", "digest"}, "rows", "labels", "patients" (an id a row), "classes"}, training
-    patients only; of each at most `ROWS` images are used (`chosen`). A task's AUC is the mean over `FOLDS` folds, no
-    patient being on both sides; a fold that lacks a class on either is skipped, and a task without folds gets None.
+    tasks: training patients only; of each at most `ROWS` images are used (`chosen`). A task's AUC is the mean over
+    `FOLDS` folds, no patient being on both sides; a fold that lacks a class on either is skipped, and a task without
+    folds gets None.
 
     Returns {"probe_knn", "probe_ridge": means over tasks or None, "probes": {task: {"knn", "ridge"}}}. The encoder,
     its training flags and all random states are afterwards as they were before.
@@ -62,13 +64,12 @@ def probe(
     with untouched(encoder, device):
         for task in map(chosen, tasks):
             features = [torch.zeros(0)]
-            for start in range(
-                0, len(task["rows"]), encoder_features.EMBED_BATCH
-            ):  # images take far more memory than features
-                rows = task["rows"][start : start + encoder_features.EMBED_BATCH]
-                pixels = encoder_features.images(task["images"], rows, size=image_size, window=(low, high))
+            batch = encoder_features.EMBED_BATCH  # images take far more memory than features
+            for start in range(0, len(task.rows), batch):
+                rows = task.rows[start : start + batch]
+                pixels = encoder_features.images(task.images, rows, size=image_size, window=(low, high))
                 features.append(encoder_features.embed(encoder, pixels, device))
-            found[task["name"]] = judged(torch.cat(features), task)
+            found[task.name] = judged(torch.cat(features), task)
     return {f"probe_{name}": _mean([each[name] for each in found.values()]) for name in CLASSIFIERS} | {"probes": found}
 
 
@@ -92,75 +93,74 @@ def untouched(encoder: nn.Module, device: torch.device) -> Iterator[None]:
                 layer._compiled_call_impl = call
 
 
-def chosen(task: Mapping[str, Any]) -> dict[str, Any]:
+def chosen(task: ProbeTask) -> ProbeTask:
     """The task cut down to `ROWS` images: each patient keeps at most so many, evenly spaced, that all fit.
 
     Images of one patient are alike, so many patients with a few say more than a few with many. Only ids and the order
     of rows matter. With more patients than `ROWS`, those whose ids come first in a fixed shuffle stay.
     """
     of: dict[Any, list[int]] = defaultdict(list)
-    for place, patient in enumerate(task["patients"]):
+    for place, patient in enumerate(task.patients):
         of[patient].append(place)
-    kept = sorted(of, key=lambda each: _draw(task["name"], each))[:ROWS]
+    kept = sorted(of, key=lambda each: _draw(task.name, each))[:ROWS]
     sizes = np.array([len(of[patient]) for patient in kept])
     most = max((k for k in range(1, ROWS + 1) if np.minimum(sizes, k).sum() <= ROWS), default=1)
     places = sorted(place for patient in kept for place in _spaced(of[patient], most))
-    return dict(task) | {name: [task[name][place] for place in places] for name in ("rows", "labels", "patients")}
+    return dataclasses.replace(
+        task,
+        rows=[task.rows[place] for place in places],
+        labels=[task.labels[place] for place in places],
+        patients=[task.patients[place] for place in places],
+    )
 
 
-def judged(features: Tensor, task: Mapping[str, Any]) -> dict[str, float | None]:
+def judged(features: Tensor, task: ProbeTask) -> dict[str, float | None]:
     """Classifier -> AUC, mean over folds, of features (N, D), which have the task's order."""
-    labels, scores = torch.as_tensor(task["labels"]), defaultdict(list)
+    labels, scores = torch.as_tensor(task.labels), defaultdict(list)
     if torch.isfinite(features).all():
         for fold in folds(task):
             train, test = closed_form.standardised(features[~fold], features[fold])
             for name, classifier in CLASSIFIERS.items():
-                p = classifier(train, labels[~fold], test, task["classes"])
+                p = classifier(train, labels[~fold], test, task.classes)
                 scores[name].append(metrics.auc(labels[fold].numpy(), p.numpy()))
     return {name: _mean(scores[name]) for name in CLASSIFIERS}
 
 
-def folds(task: Mapping[str, Any]) -> list[Tensor]:
+def folds(task: ProbeTask) -> list[Tensor]:
     """Masks (N,) of test images. Patients are dealt out class by class (their most frequent one), each class in an
     order that follows from the ids; a fold with a class missing on either side is left out."""
-    labels, of = np.asarray(task["labels"]), defaultdict(list)
-    for patient, label in zip(task["patients"], task["labels"], strict=True):
+    labels, of = np.asarray(task.labels), defaultdict(list)
+    for patient, label in zip(task.patients, task.labels, strict=True):
         of[patient].append(label)
-    order = sorted(of, key=lambda each: (Counter(of[each]).most_common(1)[0][0], _draw(task["name"], each)))
+    order = sorted(of, key=lambda each: (Counter(of[each]).most_common(1)[0][0], _draw(task.name, each)))
     fold_of = {patient: place % FOLDS for place, patient in enumerate(order)}
-    fold = np.array([fold_of[patient] for patient in task["patients"]], dtype=np.int64)
+    fold = np.array([fold_of[patient] for patient in task.patients], dtype=np.int64)
     masks = [fold == number for number in range(FOLDS)]
-    whole = task["classes"]
+    whole = task.classes
     return [torch.from_numpy(m) for m in masks if len(set(labels[m])) == whole == len(set(labels[~m]))]
 
 
 def warning(
-    row: Mapping[str, Any], history: Sequence[Mapping[str, Any]] = (), *, steps: int, room: int | None = None
+    row: PretrainRow, history: Sequence[PretrainRow] = (), *, steps: int, room: int | None = None
 ) -> str | None:
     """What a history row says about collapse, in words; None where nothing is wrong or nothing is known.
 
     history: the rows before it, the first of which may hold the untrained encoder's probe. room: the largest effective
     rank that was possible, min(B, D) of the embeddings.
     """
-    if row["step"] < EARLY * steps:
+    if row.step < EARLY * steps:
         return None
     signs = []
-    if _known(row, "loss_over_trivial") and row["loss_over_trivial"] > STUCK:
+    if row.loss_over_trivial is not None and row.loss_over_trivial > STUCK:
         signs.append("the loss stands at its trivial value")
-    if _known(row, "spread") and row["spread"] < FLAT:
+    if row.spread is not None and row.spread < FLAT:
         signs.append("the embeddings hardly differ")
-    if _known(row, "rank") and row["rank"] < NARROW and (room is None or room >= ROOM * NARROW):
+    if row.rank is not None and row.rank < NARROW and (room is None or room >= ROOM * NARROW):
         signs.append("the embeddings use one direction")
-    first = history[0] if history else {}
-    if first.get("step") == 0 and _known(first, "probe_ridge") and _known(row, "probe_ridge"):
-        before, now = first["probe_ridge"], row["probe_ridge"]
-        if now < before - FELL:
-            signs.append(f"the ridge probe fell below the untrained encoder's, from {before:.2f} to {now:.2f}")
+    before, now = history[0].probe_ridge if history and history[0].step == 0 else None, row.probe_ridge
+    if before is not None and now is not None and now < before - FELL:
+        signs.append(f"the ridge probe fell below the untrained encoder's, from {before:.2f} to {now:.2f}")
     return ", ".join(signs) or None
-
-
-def _known(row: Mapping[str, Any], name: str) -> bool:
-    return row.get(name) is not None
 
 
 def _spaced(places: list[int], most: int) -> list[int]:

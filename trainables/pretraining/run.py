@@ -4,6 +4,7 @@ Order, views and masks follow from (seed, step, rank), schedules from the step; 
 checkpoint. So on the CPU, with fixed threads, a run that was cut short ends in the weights of one that was not.
 """
 
+import dataclasses
 import hashlib
 import json
 import math
@@ -22,7 +23,7 @@ from torch import Tensor, nn
 
 from study.data import node_cache
 from trainables import backbones, device, methods
-from trainables.contracts import PretrainConfig
+from trainables.contracts import PretrainConfig, PretrainRow
 from trainables.methods.base import Method
 from trainables.optimization import distributed, optimizers
 from trainables.optimization.schedules import Moment
@@ -49,7 +50,7 @@ class Run:
         self.method: Method = self._method()
         self.model = _distribute(self.method, device) if world > 1 else self.method
         self.optimizer = self.method.optimizer()
-        self.history: list[dict[str, Any]] = []
+        self.history: list[PretrainRow] = []
         self.step, self.views, self.pixels = 0, 0, 0
         self.flops = cost.Flops()
         self.sums = torch.zeros(2, dtype=torch.float64)  # loss and its trivial value since the last row
@@ -91,7 +92,8 @@ class Run:
     def restore(self, state: Mapping[str, Any]) -> None:
         self.method.load_state_dict(state["method"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.step, self.history = state["step"], json.loads(state["history"])
+        self.step = state["step"]
+        self.history = [PretrainRow(**row) for row in json.loads(state["history"])]
         self.views, self.pixels, self.seconds = state["views"], state["pixels"], state["seconds"]
         self.flops.total, self.flops.step = state["flops"]
         self.sums, self.since = state["sums"].clone(), state["since"]
@@ -146,29 +148,25 @@ class Run:
         return self.seconds + time.perf_counter() - self._began
 
     def log(self) -> None:
-        """A row of history.
-
-        step, images, views, pixels (of all views), flops, seconds, device_seconds, peak_memory (bytes, of one worker);
-        loss (mean since the row before), loss_over_trivial, spread, rank, probe_knn, probe_ridge (means over tasks),
-        probes (task -> name -> AUC), warning (words, or None), lr, schedule (name -> value).
-        """
+        """Add a row to the history."""
         seconds = self.elapsed()
-        row: dict[str, Any] = {
-            "step": self.step,
-            "images": self.step * self.config.batch,
-            "views": self.views,
-            "pixels": self.pixels,
-            "flops": self.flops.total * self.world,
-            "seconds": seconds,
-            "device_seconds": seconds * self.world,
-            "peak_memory": cost.peak_memory(self.device),
-            "lr": self.values.get("lr"),
-            "schedule": self.values,
-        }
-        row |= self._learnt() | self._probes()
+        row = PretrainRow(
+            step=self.step,
+            images=self.step * self.config.batch,
+            views=self.views,
+            pixels=self.pixels,
+            flops=self.flops.total * self.world,
+            seconds=seconds,
+            device_seconds=seconds * self.world,
+            peak_memory=cost.peak_memory(self.device),
+            lr=self.values.get("lr"),
+            schedule=self.values,
+            **self._learnt(),
+            **self._probes(),
+        )
         room = min(len(self.embedding) * self.world, self.embedding.shape[-1])
-        row["warning"] = probes.warning(row, self.history, steps=self.steps, room=room)
-        self.history.append(row)
+        warning = probes.warning(row, self.history, steps=self.steps, room=room)
+        self.history.append(dataclasses.replace(row, warning=warning))
         self.seconds, self._began = seconds, time.perf_counter()
 
     def _learnt(self) -> dict[str, Any]:
@@ -198,14 +196,15 @@ class Run:
             device=self.device,
         )
 
-    def checkpoint(self) -> tuple[dict[str, Any], Path | None]:
-        """The latest row, and on rank 0 a new folder with all that a resumed run and a user of the encoder need."""
-        row = self.history[-1] if self.history else {}
+    def checkpoint(self) -> tuple[PretrainRow | None, Path | None]:
+        """The latest row, if there is one, and on rank 0 a new folder with all that a resumed run and a user of the
+        encoder need."""
+        row = self.history[-1] if self.history else None
         if self.rank:
             return row, None
         folder = Path(tempfile.mkdtemp(prefix="labelcurve-"))
         torch.save(self._state(), folder / STATE)
-        (folder / HISTORY).write_text(json.dumps(self.history))
+        (folder / HISTORY).write_text(self._history())
         meta = {"method": self.config.method, "backbone": self.config.backbone, "image_size": self.config.image_size}
         meta |= {"seed": self.config.seed, "step": self.step}
         backbones.save(self.method.encoder, folder / ENCODER, meta)
@@ -222,13 +221,16 @@ class Run:
             grey = (drawn.clamp(0, 1) * 255).round().to(torch.uint8).flatten(0, 1)
             Image.fromarray(grey.cpu().numpy()).save(path)
 
+    def _history(self) -> str:
+        return json.dumps([dataclasses.asdict(row) for row in self.history])
+
     def _state(self) -> dict[str, Any]:
         return {
             "method": self.method.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
             "steps": self.steps,
-            "history": json.dumps(self.history),
+            "history": self._history(),
             "views": self.views,
             "pixels": self.pixels,
             "flops": [self.flops.total, self.flops.step],

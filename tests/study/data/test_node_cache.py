@@ -23,7 +23,7 @@ def _remote(content: bytes, name: str) -> str:
 
 
 def test_a_local_path_is_used_where_it_lies(tmp_path):
-    assert node_cache.local({"uri": str(tmp_path / "x"), "digest": ""}) == tmp_path / "x"
+    assert node_cache.local(FileRef(str(tmp_path / "x"), "")) == tmp_path / "x"
 
 
 def test_a_remote_file_is_fetched_once(cache_folder):

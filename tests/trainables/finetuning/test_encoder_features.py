@@ -19,7 +19,6 @@ def stored(path):
 
 def test_images_are_made_a_batch_at_a_time_out_of_the_nodes_memory_map(tmp_path):
     ref = stored(tmp_path / "slices.arrow")
-    ref = {"uri": ref.uri, "digest": ref.digest}
     images = encoder_features.images(ref, [5, 0, 3], size=32, window=WINDOW)
     whole = node_cache.resized(ref, size=32, window=WINDOW)
     assert isinstance(whole, np.memmap)
@@ -33,14 +32,14 @@ def test_images_are_made_a_batch_at_a_time_out_of_the_nodes_memory_map(tmp_path)
 
 def test_no_images_have_no_features(tmp_path):
     ref = stored(tmp_path / "slices.arrow")
-    none = encoder_features.images({"uri": ref.uri, "digest": ref.digest}, [], size=32, window=WINDOW)
+    none = encoder_features.images(ref, [], size=32, window=WINDOW)
     encoder = encoder_features.encoder("test_resnet", None, seed=0)
     assert encoder_features.embed(encoder, none, torch.device("cpu")).shape == (0, encoder.num_features)
 
 
 def test_features_do_not_depend_on_how_images_are_batched(tmp_path, monkeypatch):
     ref = stored(tmp_path / "slices.arrow")
-    images = encoder_features.images({"uri": ref.uri, "digest": ref.digest}, None, size=32, window=WINDOW)
+    images = encoder_features.images(ref, None, size=32, window=WINDOW)
     encoder = encoder_features.encoder("test_resnet", None, seed=0)
     together = encoder_features.embed(encoder, images, torch.device("cpu"))
     monkeypatch.setattr(encoder_features, "EMBED_BATCH", 2)

@@ -241,7 +241,11 @@ def test_settings_come_back_whole_and_plain():
     "name, settings, line",
     [
         ("sparc", {}, "pretraining.methods: unknown method 'sparc'; did you mean 'spark'"),
-        ("spark", {"mask_ration": 0.5}, "pretraining.methods.spark.mask_ration: unknown setting; did you mean 'mask_ratio'"),
+        (
+            "spark",
+            {"mask_ration": 0.5},
+            "methods.spark.mask_ration: unknown setting; did you mean 'mask_ratio'",
+        ),
         ("spark", {"mask_ratio": 1}, "pretraining.methods.spark.mask_ratio: input should be less than 1, but it is 1"),
         ("moco_v2", {"queue": "long"}, "pretraining.methods.moco_v2.queue: input should be a valid integer.*'long'"),
         (

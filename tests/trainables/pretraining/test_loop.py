@@ -1,5 +1,6 @@
 """The loop's promises: the budget, the order of images, the history, and a resume to the bit."""
 
+import dataclasses
 import json
 import math
 import shutil
@@ -12,9 +13,11 @@ from torch import nn
 
 from study.data.slice_store import StoreWriter
 from study.ledger.rows import to_table
+from study.storage.file_ref import FileRef
 from tests.trainables.small_methods import SMALL
+from tests.trainables.small_pretraining import SMALL_PRETRAINING
 from trainables import backbones, methods
-from trainables.contracts import PretrainConfig
+from trainables.contracts import CorpusImageRows, PretrainConfig, ProbeTask
 from trainables.methods.base import Method, Output
 from trainables.optimization import optimizers
 from trainables.pretraining import corpus_images, cost, loop
@@ -34,35 +37,15 @@ def source(tmp_path_factory):
             pixels = rng.integers(0, 255, (70, 80), dtype=np.uint8)
             writer.append(pixels, digest=f"{number:032x}", patient="p", series="s", position=float(number))
         ref = writer.close()
-        yield {"uri": ref.uri, "digest": ref.digest, "rows": None}
+        yield CorpusImageRows(ref, None)
 
 
 @pytest.fixture
 def config(source):
-    return {
-        "method": "spark",
-        "settings": methods.validate_settings("spark", SMALL["spark"]),
-        "backbone": "test_resnet",
-        "image_size": SIZE,
-        "window": (0.0, 1.0),
-        "sources": [source],
-        "seed": 3,
-        "batch": BATCH,
-        "images": BATCH * STEPS - 3,
-        "threads": 1,
-        "gpus": 0,
-        "checkpoint_every": 3,
-        "log_every": 2,
-        "accumulate": 1,
-        "device_seconds": None,
-        "start": None,
-        "resume": None,
-        "precision": "auto",
-        "compile": False,
-        "sync_batch_norm": True,
-        "probes": 0,
-        "probe_tasks": [],
-    }
+    of_run = {"method": "spark", "settings": methods.validate_settings("spark", SMALL["spark"]), "seed": 3}
+    size = {"backbone": "test_resnet", "image_size": SIZE, "sources": [source]}
+    length = {"batch": BATCH, "images": BATCH * STEPS - 3, "checkpoint_every": 3, "log_every": 2}
+    return SMALL_PRETRAINING | of_run | size | length
 
 
 class Stop(Exception):
@@ -76,7 +59,7 @@ class Reports:
         self.rows, self.checkpoints, self.stop_at = [], [], stop_at
 
     def __call__(self, row, folder):
-        self.rows.append(row)
+        self.rows.append(row and dataclasses.asdict(row))
         if folder is None:
             return
         state = torch.load(folder / "state.pt", weights_only=True)
@@ -196,7 +179,7 @@ def test_a_run_can_go_on_from_other_weights(config, tmp_path):
     torch.manual_seed(0)
     given = backbones.build("test_resnet")
     backbones.save(given, tmp_path / "w.safetensors", {})
-    start = {"uri": str(tmp_path / "w.safetensors"), "digest": ""}
+    start = FileRef(str(tmp_path / "w.safetensors"), "")
     one, other = run(config | {"images": 4, "start": start}), run(config | {"images": 4, "start": start, "seed": 8})
     nearest = one.checkpoints[0][1]["conv1.0.weight"] - given.state_dict()["conv1.0.weight"]
     assert 0 < nearest.abs().max() < 0.01
@@ -239,9 +222,8 @@ def test_a_batch_that_workers_cannot_share_is_refused(config):
 
 
 def test_chosen_rows_are_the_only_ones_read(config, source):
-    images = corpus_images.CorpusImages(
-        [source | {"rows": [7, 2]}, source | {"rows": [5]}], image_size=64, window=[0, 1]
-    )
+    chosen = [CorpusImageRows(source.images, rows) for rows in ([7, 2], [5])]
+    images = corpus_images.CorpusImages(chosen, image_size=64, window=[0, 1])
     everything = corpus_images.CorpusImages([source], image_size=64, window=[0, 1])
     assert len(images) == 3 and len(everything) == 11
     assert torch.equal(images.read(np.array([2, 0, 1])), everything.read(np.array([5, 7, 2])))
@@ -250,7 +232,7 @@ def test_chosen_rows_are_the_only_ones_read(config, source):
 
 def test_an_empty_corpus_is_refused(source):
     with pytest.raises(ValueError, match="the corpus holds no image"):
-        corpus_images.CorpusImages([source | {"rows": []}], image_size=64, window=[0, 1])
+        corpus_images.CorpusImages([CorpusImageRows(source.images, [])], image_size=64, window=[0, 1])
 
 
 def test_the_stream_goes_through_every_image_before_any_again():
@@ -283,10 +265,11 @@ def test_ray_train_runs_the_loop_in_this_process(config, tmp_path, monkeypatch):
 def test_probes_choose_nothing(config, source):
     """No probes, probes, and probes of labels that mean nothing end in the same bits; only their columns differ."""
     config |= {"images": 3 * BATCH}
-    task = {"name": "t", "images": {"uri": source["uri"], "digest": source["digest"]}, "rows": list(range(11))}
-    task |= {"patients": list(range(11)), "labels": [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1], "classes": 2}
+    rows = range(11)
+    task = ProbeTask(name="t", images=source.images, rows=rows, labels=[0] * 6 + [1] * 5, patients=rows, classes=2)
     probed = config | {"probes": 2, "probe_tasks": [task]}
-    permuted = config | {"probes": 2, "probe_tasks": [task | {"labels": [0, 1, 0, 1, 1, 0, 1, 0, 1, 0, 0]}]}
+    other_labels = dataclasses.replace(task, labels=[0, 1, 0, 1, 1, 0, 1, 0, 1, 0, 0])
+    permuted = config | {"probes": 2, "probe_tasks": [other_labels]}
     ends = [run(each).checkpoints[-1] for each in (config, probed, permuted)]
     columns = ("probe_knn", "probe_ridge", "probes", "warning")
     (state, encoder, history), *others = ends

@@ -1,6 +1,7 @@
 """A probe sees no patient on both sides and leaves no trace; a warning is said late enough and in words."""
 
 from collections import defaultdict
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,9 @@ import torch
 from torch import nn
 
 from study.data import node_cache
+from study.storage.file_ref import FileRef
 from trainables import backbones
+from trainables.contracts import PretrainRow, ProbeTask
 from trainables.methods.sparse.encoder import sparsify
 from trainables.pretraining import probes
 
@@ -18,9 +21,9 @@ CPU = torch.device("cpu")
 def task(count=60, patients=20, classes=2, name="blobs", **more):
     """Rows of each patient are of one class, the patient's number modulo `classes`."""
     owner = [row % patients for row in range(count)]
-    labels = [each % classes for each in owner]
-    made = {"name": name, "rows": list(range(count)), "labels": labels, "patients": owner, "classes": classes}
-    return made | {"images": {"uri": name, "digest": "00"}} | more
+    made = {"name": name, "rows": list(range(count)), "patients": owner, "classes": classes}
+    made |= {"labels": [each % classes for each in owner], "images": FileRef(name, "00")}
+    return ProbeTask(**made | more)
 
 
 @pytest.fixture
@@ -58,16 +61,17 @@ def test_no_patient_is_on_both_sides_and_every_row_is_tested_once():
     uneven = task(classes=3, patients=17)
     masks = probes.folds(uneven)
     assert len(masks) == probes.FOLDS and torch.stack(masks).sum(0).tolist() == [1] * 60
-    owner = np.array(uneven["patients"])
+    owner = np.array(uneven.patients)
     for mask in masks:
         assert not set(owner[mask]) & set(owner[~mask])
-        assert set(np.array(uneven["labels"])[mask]) == {0, 1, 2}
+        assert set(np.array(uneven.labels)[mask]) == {0, 1, 2}
 
 
 def test_folds_follow_from_the_ids_and_not_from_the_order_of_rows():
     given = task()
     order = np.random.default_rng(0).permutation(60)
-    turned = given | {name: [given[name][k] for k in order] for name in ("rows", "labels", "patients")}
+    columns = ("rows", "labels", "patients")
+    turned = replace(given, **{name: [getattr(given, name)[k] for k in order] for name in columns})
     for one, other in zip(probes.folds(given), probes.folds(turned), strict=True):
         assert torch.equal(one[order], other)
 
@@ -84,16 +88,16 @@ def test_a_fold_without_a_class_is_skipped_and_a_task_without_folds_has_no_score
 def test_a_large_task_is_cut_evenly_and_always_alike(monkeypatch):
     monkeypatch.setattr(probes, "ROWS", 30)
     owner = [0] * 40 + [1] * 12 + [2] * 5
-    large = task(count=57, patients=57) | {"patients": owner}
+    large = replace(task(count=57, patients=57), patients=owner)
     small = probes.chosen(large)
     kept = defaultdict(list)
-    for row, patient in zip(small["rows"], small["patients"], strict=True):
+    for row, patient in zip(small.rows, small.patients, strict=True):
         kept[patient].append(row)
     assert {patient: len(rows) for patient, rows in kept.items()} == {0: 13, 1: 12, 2: 5}
     assert kept[0][0] == 0 and kept[0][-1] > 30, "from all over the patient"
-    assert [large["labels"][row] for row in small["rows"]] == small["labels"]
+    assert [large.labels[row] for row in small.rows] == small.labels
     many = probes.chosen(task(count=60, patients=60))
-    assert len(many["rows"]) == 30 and many == probes.chosen(task(count=60, patients=60))
+    assert len(many.rows) == 30 and many == probes.chosen(task(count=60, patients=60))
     assert probes.chosen(task(count=25)) == task(count=25)
 
 
@@ -154,7 +158,14 @@ def test_a_probe_that_fails_leaves_no_trace_either(stored, monkeypatch):
     assert _same(before, _trace(encoder))
 
 
-HEALTHY = {"step": 50, "loss_over_trivial": 0.6, "spread": 0.8, "rank": 30.0, "probe_ridge": 0.7}
+def row(step, **known):
+    """A row of a history in which nothing else is known."""
+    unknown = dict.fromkeys(field.name for field in fields(PretrainRow))
+    return PretrainRow(**unknown | {"step": step} | known)
+
+
+UNTRAINED = row(0, probe_ridge=0.7)
+HEALTHY = row(50, loss_over_trivial=0.6, spread=0.8, rank=30.0, probe_ridge=0.7)
 
 
 @pytest.mark.parametrize(
@@ -167,26 +178,25 @@ HEALTHY = {"step": 50, "loss_over_trivial": 0.6, "spread": 0.8, "rank": 30.0, "p
     ],
 )
 def test_each_sign_of_collapse_has_its_words(sign, words):
-    history = [{"step": 0, "probe_ridge": 0.7}, HEALTHY]
+    history = [UNTRAINED, HEALTHY]
     assert probes.warning(HEALTHY, history, steps=100) is None
-    assert probes.warning(HEALTHY | sign, history, steps=100) == words
-    assert probes.warning(HEALTHY | sign | {"step": 5}, history, steps=100) is None, "too early to say"
+    assert probes.warning(replace(HEALTHY, **sign), history, steps=100) == words
+    assert probes.warning(replace(HEALTHY, **sign, step=5), history, steps=100) is None, "too early to say"
 
 
 def test_what_is_not_known_is_not_warned_of():
-    unknown = dict.fromkeys(HEALTHY) | {"step": 50}
-    assert probes.warning(unknown, [{"step": 0, "probe_ridge": 0.7}], steps=100) is None
-    assert probes.warning(HEALTHY | {"probe_ridge": 0.2}, [{"step": 5, "probe_ridge": 0.7}], steps=100) is None
-    assert probes.warning({"step": 0}, steps=0) is None
+    assert probes.warning(row(50), [UNTRAINED], steps=100) is None
+    assert probes.warning(replace(HEALTHY, probe_ridge=0.2), [replace(UNTRAINED, step=5)], steps=100) is None
+    assert probes.warning(row(0), steps=0) is None
 
 
 def test_a_rank_that_a_tiny_batch_keeps_small_is_no_sign():
-    assert probes.warning(HEALTHY | {"rank": 1.9}, steps=100, room=4) is None
-    assert probes.warning(HEALTHY | {"rank": 1.9}, steps=100, room=64) is not None
+    assert probes.warning(replace(HEALTHY, rank=1.9), steps=100, room=4) is None
+    assert probes.warning(replace(HEALTHY, rank=1.9), steps=100, room=64) is not None
 
 
 def test_several_signs_are_said_together():
-    collapsed = HEALTHY | {"spread": 0.0, "rank": 1.0}
+    collapsed = replace(HEALTHY, spread=0.0, rank=1.0)
     assert probes.warning(collapsed, steps=100) == "the embeddings hardly differ, the embeddings use one direction"
 
 
