@@ -21,7 +21,7 @@ def setting(of: Mapping[str, Any]) -> str:
     for factor in FACTORS:
         level = of.get(factor.name)
         if factor.name in SETTINGS and factor.name in DEFAULT_FACTORS and level not in (None, factor.default):
-            words.append(factor.said(level))
+            words.append(factor.level_words(level))
     if of.get("test_set") not in (None, "test"):
         words.append(f"tested on {of['test_set']}")
     return ", ".join(word for word in words if word)

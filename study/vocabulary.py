@@ -19,7 +19,7 @@ class Factor:
 
     of: what it belongs to; the factors of a ``replicate`` are what curves average over, those of a ``setting`` name a
     panel. default: where a factor is at it, it is left out of keys, so that a new one changes no key there is.
-    said: a level that is off its default, in a reader's words.
+    level_words: a level that is off its default, as a reader would say it.
     """
 
     name: str
@@ -27,7 +27,7 @@ class Factor:
     of: Literal["encoder", "task", "size", "replicate", "setting"]
     meaning: str
     default: Any = NEEDED
-    said: Callable[[Any], str] = str
+    level_words: Callable[[Any], str] = str
 
 
 FACTORS = (

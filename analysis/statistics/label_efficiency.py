@@ -9,7 +9,7 @@ from analysis.tables import StudyTables, compared, was_searched
 from study.vocabulary import CURVE_FACTORS, DRAW, FACTOR_NAMES, FACTORS, POOL_FACTORS, PRETRAIN_SEED, REPORTED, SETTINGS
 
 from .intervals import Estimate, Scores, Side, Tests, estimate, estimate_difference, mean_components
-from .test_set_predictions import Predicted, of_runs, predicted
+from .predictions import Predicted, of_runs, predicted
 from .variance_components import Components
 
 BOUNDS = {metric.name: metric.bounds for metric in REPORTED}

@@ -58,7 +58,7 @@ class ClaimVerdict:
 def examine(study: StudyTables, claim: Claim) -> ClaimVerdict:
     """The verdict on a claim from the study's completed final runs."""
     found, incomplete = pairs(study, claim)
-    return judged(claim, found, incomplete)
+    return verdict(claim, found, incomplete)
 
 
 def pairs(study: StudyTables, claim: Claim) -> tuple[pl.DataFrame, int]:
@@ -83,7 +83,7 @@ def pairs(study: StudyTables, claim: Claim) -> tuple[pl.DataFrame, int]:
     return both, len(means.select(PLACE).unique()) - len(both)
 
 
-def judged(claim: Claim, found: pl.DataFrame, incomplete: int) -> ClaimVerdict:
+def verdict(claim: Claim, found: pl.DataFrame, incomplete: int) -> ClaimVerdict:
     """The verdict from pairs: differences are averaged within each pretrain_seed, which is a block.
 
     "non-inferior" takes `BLOCKS` blocks and a one-sided 97.5 % lower bound (the lower end of the 95 % interval, by

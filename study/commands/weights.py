@@ -34,7 +34,7 @@ def _inspect(options: argparse.Namespace) -> int:
     try:
         found = weights.read(options.file)
         print(f"{options.file}: {found.format}")
-        for line in found.said:
+        for line in found.notes:
             print(f"  {line}")
         channels = found.stem_channels
         print(

@@ -77,7 +77,7 @@ def run_finals(
 
     def end(stream: Any, rows: list[Record]) -> None:
         run = running.pop(stream)
-        done = judged(run.job, rows, run.started_at)
+        done = finished_final(run.job, rows, run.started_at)
         if done.status == "failed_oom" and limits.oom_alone and not run.alone:
             held_back.append(replace(run, alone=True))
         else:
@@ -134,7 +134,7 @@ def run_final(run_job: RunJob, job: TrialJob, memory: float | None) -> Iterator[
         yield from stream
 
 
-def judged(job: FinalJob, rows: list[Record], started_at: datetime) -> FinishedFinal:
+def finished_final(job: FinalJob, rows: list[Record], started_at: datetime) -> FinishedFinal:
     """What a job's records come to."""
     epochs = [row for row in rows if isinstance(row, EpochRecord)]
     last = rows[-1]

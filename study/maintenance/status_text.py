@@ -25,7 +25,7 @@ def lines(status: Status, *, cells: bool = False) -> list[str]:
     """What is done and what is not: by adaptation, task, initialisation and size, or for every cell."""
     made = sum(run["done"] for run in status.pretraining)
     lacking = [f"{run['initialisation']}-{run['pretrain_seed']}" for run in status.pretraining if not run["done"]]
-    said = [
+    text = [
         f"study {status.study} in {status.root}",
         f"  driver        {f'{status.driver} is at work' if status.driver else 'none is at work'}",
         f"  pre-training  {made} of {len(status.pretraining)} done"
@@ -33,18 +33,18 @@ def lines(status: Status, *, cells: bool = False) -> list[str]:
         f"  report        {status.report or 'not written yet'}",
         "",
     ]
-    said += _every_cell(status.cells) if cells else _grouped(status.groups())
+    text += _every_cell(status.cells) if cells else _grouped(status.groups())
     for table, name in (("trials", "trials"), ("finals", "final runs")):
         kinds = [(kind, status.cells[f"{table}_{kind}"].sum()) for kind in FAILED]
         if any(number for _, number in kinds):
-            said.append(f"failed {name}: " + ", ".join(f"{number} {kind}" for kind, number in kinds if number))
+            text.append(f"failed {name}: " + ", ".join(f"{number} {kind}" for kind, number in kinds if number))
         if status.outside[table]:
-            said.append(f"{status.outside[table]} {name} lie outside the present plan; they are kept")
+            text.append(f"{status.outside[table]} {name} lie outside the present plan; they are kept")
     if status.cells["finals_superseded"].sum():
-        said.append("superseded: final runs that a search of another budget chose; they are kept")
+        text.append("superseded: final runs that a search of another budget chose; they are kept")
     if hopeless := status.without_score():
-        said.append(f"{hopeless} cells have no score, since every trial or final run of theirs failed")
-    return said
+        text.append(f"{hopeless} cells have no score, since every trial or final run of theirs failed")
+    return text
 
 
 def plain(status: Status, *, cells: bool = False) -> dict[str, Any]:

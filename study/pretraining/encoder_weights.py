@@ -96,8 +96,8 @@ def convert_weights(backbone: str, source: str, path: Path, image_size: int | No
     from trainables import backbones
     from trainables.backbones import weights
 
-    module, said = weights.load(source, backbone, image_size)
-    for line in said:
+    module, notes = weights.load(source, backbone, image_size)
+    for line in notes:
         log.info(line)
     backbones.save(module, path, {"initialisation": "file"})
 

@@ -50,7 +50,7 @@ def watched(name: str, *, budget: str, amount: float) -> Iterator[list[UserCallb
     over = threading.Event()
 
     def watch() -> None:
-        began, latest, said, warned = None, None, 0.0, None
+        began, latest, shown, warned = None, None, 0.0, None
         while not over.wait(LIVE_SECONDS if console.on_terminal() else EVERY_SECONDS):
             try:
                 row = ray.get(board.get.remote(), timeout=EVERY_SECONDS)
@@ -63,9 +63,9 @@ def watched(name: str, *, budget: str, amount: float) -> Iterator[list[UserCallb
             left = (time.monotonic() - began[0]) / passed * (amount - latest) if passed else None
             far, *warnings = lines(row, budget=budget, amount=amount, left=left, warned=warned)
             console.live(name, f"{name}: {far}")
-            if latest - said >= amount / LINES:
+            if latest - shown >= amount / LINES:
                 console.note(f"  {name}: {far}")
-                said = latest
+                shown = latest
             for line in warnings:
                 log.info(f"  {name}: {line}")
             warned = row.get("warning")

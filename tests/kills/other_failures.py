@@ -71,40 +71,33 @@ def kill(run: Began) -> bool:
     return True
 
 
-def next_run(life: Life, known: Collection[str], phase: str | None = None) -> Began | None:
+def next_run(life: Life, known: Collection[str]) -> Began | None:
     """A run that is not among the ``known`` seeds, once one begins; None where the driver ends first.
 
-    What has lost one worker already shall not lose another. Who lets runs on asks for the known before that.
+    What has lost one worker already shall not lose another.
     """
 
     def fresh() -> list[Began]:
-        return [run for run in life.began if run.seed not in known and phase in (None, run.phase)]
+        return [run for run in life.began if run.seed not in known]
 
     life.reached(lambda lines: bool(fresh()))
     return fresh()[0] if fresh() else None
 
 
-def stands(life: Life, run: Began) -> bool:
-    """Whether a run comes to the gate, rather than to its end before, after which its worker begins another."""
-
-    def known(_: list[str]) -> bool:
-        later = life.began[life.began.index(run) + 1 :]
-        return life.place.gate.reached_by(run.seed) or any(other.pid == run.pid for other in later)
-
-    return life.reached(known) and life.place.gate.reached_by(run.seed)
-
-
 def nodes(whole: Whole, cluster: "Nodes") -> Iterator[Row]:
     """A node lost with a trial on it, replaced, and lost again with a final run on it."""
-    place, faults = whole.beside("nodes", gated=True), []
-    life, known = Life(place), set[str]()
+    place = whole.beside("nodes", gated=True)
+    life, faults = Life(place), []
+
+    def stands(phase: str) -> bool:
+        """Whether a run of the phase stands at the gate on the node which would be lost next."""
+        there = cluster.workers()
+        return any(run.phase == phase and run.pid in there and place.gate.reached_by(run.seed) for run in life.began)
+
     for phase in PHASES:
-        while (run := next_run(life, known, phase)) and not (run.pid in cluster.workers() and stands(life, run)):
-            known.add(run.seed)
-            place.gate.let(run.seed)
-        cluster.lose()
-        if run is None:
+        if not life.reached(lambda _, phase=phase: stands(phase)):
             faults.append(f"no {phase} ran on the node")
+        cluster.lose()
         cluster.join()
         place.gate.open(phase, ALL)
     faults += finished(life, whole)

@@ -68,7 +68,7 @@ FOREIGN = {
 """A name in layouts that are known and not read -> why not."""
 
 
-def unwrapped(path: Path, content: Any, said: list[str]) -> tuple[dict[str, Tensor], str | None]:
+def unwrapped(path: Path, content: Any, notes: list[str]) -> tuple[dict[str, Tensor], str | None]:
     wrappers: list[str] = []
     while isinstance(content, Mapping):
         inner = next((key for key in WRAPPERS if isinstance(content.get(key), Mapping) and content[key]), None)
@@ -83,23 +83,23 @@ def unwrapped(path: Path, content: Any, said: list[str]) -> tuple[dict[str, Tens
         raise ValueError(f"{path}: not a weights file (there is no tensor in it)")
     others = [str(name) for name, value in content.items() if not isinstance(value, Tensor)]
     if others:
-        said.append(f"drops what is no tensor: {some(others)}")
+        notes.append(f"drops what is no tensor: {some(others)}")
     return tensors, ".".join(wrappers) or None
 
 
-def plain(path: Path, tensors: dict[str, Tensor], said: list[str]) -> tuple[dict[str, Tensor], list[str]]:
-    """(the encoder's tensors under timm's names, the formats that were recognised); what is dropped is said."""
+def plain(path: Path, tensors: dict[str, Tensor], notes: list[str]) -> tuple[dict[str, Tensor], list[str]]:
+    """(the encoder's tensors under timm's names, the formats that were recognised); notes: what is dropped is added."""
     formats = []
     tensors = _without("module.", tensors)
     while origin := next((o for o in ORIGINS if any(name.startswith(o.prefix) for name in tensors)), None):
         formats.append(f"{origin.format} ({origin.prefix}*)")
-        tensors = _inside(origin, tensors, said)
+        tensors = _inside(origin, tensors, notes)
     for layout, (telltale, renames) in LAYOUTS.items():
         if any(re.search(telltale, name) for name in tensors):
             formats.append(layout)
             tensors = {_renamed(name, renames): tensor for name, tensor in tensors.items()}
             tensors = {n: t.flatten() if n.endswith(".gamma") else t for n, t in tensors.items()}
-    return _headless(tensors, said), formats
+    return _headless(tensors, notes), formats
 
 
 def _without(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -109,20 +109,20 @@ def _without(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return tensors
 
 
-def _inside(origin: Origin, tensors: dict[str, Tensor], said: list[str]) -> dict[str, Tensor]:
+def _inside(origin: Origin, tensors: dict[str, Tensor], notes: list[str]) -> dict[str, Tensor]:
     """The encoder's tensors less their prefix, with what is beside them and known to be no part of it dropped."""
     inner = {n.removeprefix(origin.prefix): t for n, t in tensors.items() if n.startswith(origin.prefix)}
     outer = {name: tensor for name, tensor in tensors.items() if not name.startswith(origin.prefix)}
     dropped = [name for name in outer if name.startswith((*origin.beside, *HEADS))]
     if dropped:
-        said.append(f"drops what {origin.format} trains beside the encoder: {_groups(dropped)}")
+        notes.append(f"drops what {origin.format} trains beside the encoder: {_groups(dropped)}")
     return _without("module.", inner) | {name: tensor for name, tensor in outer.items() if name not in dropped}
 
 
-def _headless(tensors: dict[str, Tensor], said: list[str]) -> dict[str, Tensor]:
+def _headless(tensors: dict[str, Tensor], notes: list[str]) -> dict[str, Tensor]:
     dropped = [name for name in tensors if name.startswith(HEADS) and not name.startswith(KEPT)]
     if dropped:
-        said.append(f"drops the head: {_groups(dropped)}")
+        notes.append(f"drops the head: {_groups(dropped)}")
     return {name: tensor for name, tensor in tensors.items() if name not in dropped}
 
 

@@ -51,12 +51,12 @@ them all would take many seconds."""
 
 @dataclass(frozen=True)
 class Weights:
-    """A file's encoder under timm's names; `said`: what was taken from where and what was dropped, for the user."""
+    """A file's encoder under timm's names; `notes`: what was taken from where and what was dropped, for the user."""
 
     path: Path
     format: str
     tensors: dict[str, Tensor]
-    said: list[str]
+    notes: list[str]
 
     @property
     def parameters(self) -> int:
@@ -77,14 +77,14 @@ def read(path: str | Path) -> Weights:
     """
     path = Path(path)
     content, foreign = read_checkpoint(path)
-    said = [f"does not read {', '.join(foreign)}: only tensors are read"] if foreign else []
-    tensors, wrapper = unwrapped(path, content, said)
+    notes = [f"does not read {', '.join(foreign)}: only tensors are read"] if foreign else []
+    tensors, wrapper = unwrapped(path, content, notes)
     names = [f"{wrapper} of a checkpoint"] if wrapper else []
-    tensors, formats = plain(path, tensors, said)
+    tensors, formats = plain(path, tensors, notes)
     names += formats
     if not tensors:
         raise ValueError(f"{path}: not a weights file (none of its tensors belongs to an encoder)")
-    return Weights(path, ", ".join(names) or "plain names (timm, torchvision)", tensors, said)
+    return Weights(path, ", ".join(names) or "plain names (timm, torchvision)", tensors, notes)
 
 
 def fit(weights: Weights, backbone: str) -> tuple[dict[str, Tensor], list[str]]:
@@ -94,13 +94,13 @@ def fit(weights: Weights, backbone: str) -> tuple[dict[str, Tensor], list[str]]:
     channels. Raises ValueError in one line: what is missing or in excess, and which backbone would fit.
     """
     wanted, stem = _shapes(backbone)
-    tensors, said = _adapted(weights.tensors, wanted, stem)
+    tensors, notes = _adapted(weights.tensors, wanted, stem)
     wrong = _mismatch(tensors, wanted)
     if wrong:
         raise ValueError(
             f"{weights.path}: does not fit {backbone}: {wrong} (read as {weights.format}); {_advice(weights)}"
         )
-    return tensors, said
+    return tensors, notes
 
 
 def fitting(weights: Weights) -> list[str]:
@@ -122,17 +122,17 @@ def load(source: str | Path, backbone: str, image_size: int | None = None) -> tu
     module = backbones.build(backbone, image_size)
     if str(source).startswith(TIMM):
         name = str(source).removeprefix(TIMM) or backbone
-        state, said = _downloaded(str(source), name, backbone), [f"takes timm's {name}"]
+        state, notes = _downloaded(str(source), name, backbone), [f"takes timm's {name}"]
     else:
         weights = read(source)
         state, fitted = fit(weights, backbone)
-        said = [f"reads {weights.path.name}: {weights.format}", *weights.said, *fitted]
+        notes = [f"reads {weights.path.name}: {weights.format}", *weights.notes, *fitted]
     try:
         module.load_state_dict(state, strict=True)
     except RuntimeError as error:
         why = " ".join(str(error).split())
         raise ValueError(f"{source}: does not fit {backbone} at {image_size} px: {why}") from None
-    return module, said
+    return module, notes
 
 
 @cache
@@ -145,11 +145,11 @@ def _shapes(backbone: str) -> tuple[dict[str, Size], str]:
 
 
 def _adapted(tensors: dict[str, Tensor], wanted: dict[str, Size], stem: str) -> tuple[dict[str, Tensor], list[str]]:
-    made, said = dict(tensors), []
+    made, notes = dict(tensors), []
     kernel = made.get(stem)
     if kernel is not None and stem in wanted and kernel.ndim == 4 and kernel.shape[1] == 3 and wanted[stem][1] == 1:
         made[stem] = kernel.double().sum(1, keepdim=True).to(kernel.dtype)
-        said.append(f"sums {stem} over its 3 input channels")
+        notes.append(f"sums {stem} over its 3 input channels")
     counters = [
         name
         for name in wanted
@@ -158,8 +158,8 @@ def _adapted(tensors: dict[str, Tensor], wanted: dict[str, Size], stem: str) -> 
         and name.replace("num_batches_tracked", "running_mean") in made
     ]
     if counters:
-        said.append(f"sets {len(counters)} num_batches_tracked, which the file does not have, to 0")
-    return made | {name: torch.tensor(0) for name in counters}, said
+        notes.append(f"sets {len(counters)} num_batches_tracked, which the file does not have, to 0")
+    return made | {name: torch.tensor(0) for name in counters}, notes
 
 
 def _mismatch(tensors: dict[str, Tensor], wanted: dict[str, Size]) -> str:

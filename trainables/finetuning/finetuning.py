@@ -24,7 +24,7 @@ from trainables.finetuning.classifier import (
     settle_batch_norm,
 )
 from trainables.finetuning.linear_probe import read_features
-from trainables.scoring import test_sets
+from trainables.scoring.predictions import labels_of
 from trainables.transforms.labelled_augmentation import augment
 
 SETTLING_IMAGES = 128
@@ -35,10 +35,10 @@ WITHOUT = {"layer_decay": 1.0, "release_epoch": 0}
 
 
 def run(job: TrialJob) -> Iterator[EpochRecord]:
-    """Train on `job.train` and yield a record an epoch; the weights of the last epoch are the ones judged.
+    """Train on `job.train` and yield a record an epoch; the weights of the last epoch are the ones scored.
 
     With `updates` a record ends each of `epochs` equal spans of n optimizer updates in all, and the
-    settings that count epochs count spans. With `folds` a model a fold advances side by side, each judged on its own
+    settings that count epochs count spans. With `folds` a model a fold advances side by side, each scored on its own
     fold; a final run trains one more on all of the subset, and tests that one.
 
     The encoder sees pixels in [0, 1], as in pre-training. All randomness comes from `job.seed` through generators
@@ -53,16 +53,16 @@ def run(job: TrialJob) -> Iterator[EpochRecord]:
     with device.threads(job.threads), device.memory_share(job.gpus):
         spent = run_result.Spent()
         with spent.time(computing=False):
-            judged = [FineTuning(part, settings) for part in parts]
+            scored = [FineTuning(part, settings) for part in parts]
             whole = cross_validation.whole(job) if job.tests else None
-            models = judged if whole is None else [*judged, FineTuning(whole, settings)]
+            models = scored if whole is None else [*scored, FineTuning(whole, settings)]
         ends = len(models[-1].spans)
         for epoch in range(1, ends + 1):
             with spent.time(computing=True):
                 losses = [model.span(epoch) for model in models]
                 for model in models:
                     model.settle()
-                p_vals = [model.predict_val() for model in judged]
+                p_vals = [model.predict_val() for model in scored]
             step, images = max(model.step for model in models), sum(model.seen for model in models)
             loss = float(np.mean(losses))
             record = run_result.epoch(parts, p_vals, epoch=epoch, step=step, images=images, loss=loss)
@@ -89,7 +89,7 @@ class FineTuning:
     def __init__(self, job: TrialJob, settings: Mapping[str, Any]) -> None:
         self.job, self.settings, self.device, self.step, self.seen = job, settings, device.choose(job.gpus), 0, 0
         self.generator = torch.Generator().manual_seed(job.seed)
-        labels = torch.as_tensor(test_sets.labels_of(job, job.train_labels))
+        labels = torch.as_tensor(labels_of(job, job.train_labels))
         encoder = encoder_features.encoder(job.backbone, job.encoder, seed=job.seed, image_size=job.image_size)
         model = Classifier(encoder, labels, job.classes, dropout=settings["dropout"], generator=self.generator)
         self.model = device.place(model, self.device)

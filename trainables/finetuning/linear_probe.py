@@ -23,7 +23,7 @@ from trainables import adaptations, device
 from trainables.contracts import EpochRecord, FeaturesJob, FileRef, TestSet, TrialJob
 from trainables.finetuning import cross_validation, encoder_features, run_result
 from trainables.finetuning.classifier import loss_of, probabilities
-from trainables.scoring import test_sets
+from trainables.scoring.predictions import labels_of
 
 ITERATIONS = 1000
 
@@ -31,7 +31,7 @@ ITERATIONS = 1000
 def run(job: TrialJob) -> Iterator[EpochRecord]:
     """Fit the probe on `job.train` and yield one record; `step` counts the optimiser's iterations.
 
-    With `folds` there is a probe a fold, each judged on its own fold, and a final run tests one more, fitted on all of
+    With `folds` there is a probe a fold, each scored on its own fold, and a final run tests one more, fitted on all of
     the subset; `step` is then the largest of their iterations, `images` the sum of those that each was fitted on.
 
     Features come from `job.features`, or (None) are computed here; those of a test set with images of its own are
@@ -47,14 +47,14 @@ def run(job: TrialJob) -> Iterator[EpochRecord]:
             given = features(job) if job.features is None else read_features(job.features)
 
         def fitted(part: TrialJob) -> Probe:
-            labels = test_sets.labels_of(part, part.train_labels)
+            labels = labels_of(part, part.train_labels)
             return Probe(given[part.train], labels, job.classes, **settings)
 
         with spent.time(computing=True):
-            judged = [fitted(part) for part in parts]
-            p_vals = [probe.predict(given[part.val]) for probe, part in zip(judged, parts, strict=True)]
+            scored = [fitted(part) for part in parts]
+            p_vals = [probe.predict(given[part.val]) for probe, part in zip(scored, parts, strict=True)]
             whole = cross_validation.whole(job) if job.tests else None
-            probes = judged if whole is None else [*judged, fitted(whole)]
+            probes = scored if whole is None else [*scored, fitted(whole)]
 
         def predict(test: TestSet) -> np.ndarray:
             theirs = given if test.images == job.images else _features_elsewhere(job, test.images)

@@ -11,7 +11,15 @@ import numpy as np
 from study.vocabulary import LOSS
 from trainables.contracts import EpochRecord, RunResult, TestSet, TrialJob
 from trainables.finetuning import cross_validation
-from trainables.scoring import metrics, patients, test_sets
+from trainables.scoring import metrics, patients
+from trainables.scoring.predictions import (
+    labels_of,
+    prediction_rows,
+    predictions_on,
+    read_labels,
+    score_rows,
+    validation,
+)
 
 
 @dataclass
@@ -62,13 +70,13 @@ def epoch(
     p_vals: each part's (number of its validation rows, classes). images: training images seen so far.
     """
     name = parts[0].objective
-    pairs = [(test_sets.labels_of(part, part.val_labels), p) for part, p in zip(parts, p_vals, strict=True)]
-    judged = {each: _mean([metrics.get(each)(labels, p) for labels, p in pairs]) for each in (name, "log_loss")}
+    pairs = [(labels_of(part, part.val_labels), p) for part, p in zip(parts, p_vals, strict=True)]
+    means = {each: _mean([metrics.get(each)(labels, p) for labels, p in pairs]) for each in (name, "log_loss")}
     curves: list[list[Any]] = [
         ["train", LOSS, loss],
-        *(["val", name, value] for name, value in judged.items() if value is not None),
+        *(["val", name, value] for name, value in means.items() if value is not None),
     ]
-    return EpochRecord(epoch, step, images, metrics.objective(name, judged[name]), curves)
+    return EpochRecord(epoch, step, images, metrics.objective(name, means[name]), curves)
 
 
 def outcome(
@@ -87,15 +95,15 @@ def outcome(
     scores: list[list[Any]] = []
     predictions: list[list[Any]] = []
     if job.tests:
-        val = test_sets.validation(job, parts, p_vals)
-        predictions += test_sets.prediction_rows("val", None, val)
+        val = validation(job, parts, p_vals)
+        predictions += prediction_rows("val", None, val)
         for name, test in job.tests.items():
-            labels = test_sets.read_labels(test, multi=job.multi)
+            labels = read_labels(test, multi=job.multi)
             with spent.time(computing=True):
                 p = predict(test)
-            judged = test_sets.judged(job, test.rows, labels, p, test.patients)
-            scores += test_sets.score_rows(job, name, judged, val)
-            predictions += test_sets.prediction_rows("test", name, judged)
+            predicted = predictions_on(job, test.rows, labels, p, test.patients)
+            scores += score_rows(job, name, predicted, val)
+            predictions += prediction_rows("test", name, predicted)
     return RunResult(
         **facts,
         seconds=spent.seconds,

@@ -69,7 +69,7 @@ def probe(
                 rows = task.rows[start : start + batch]
                 pixels = encoder_features.images(task.images, rows, size=image_size, window=(low, high))
                 features.append(encoder_features.embed(encoder, pixels, device))
-            found[task.name] = judged(torch.cat(features), task)
+            found[task.name] = evaluate(torch.cat(features), task)
     return {f"probe_{name}": _mean([each[name] for each in found.values()]) for name in CLASSIFIERS} | {"probes": found}
 
 
@@ -114,7 +114,7 @@ def chosen(task: ProbeTask) -> ProbeTask:
     )
 
 
-def judged(features: Tensor, task: ProbeTask) -> dict[str, float | None]:
+def evaluate(features: Tensor, task: ProbeTask) -> dict[str, float | None]:
     """Classifier -> AUC, mean over folds, of features (N, D), which have the task's order."""
     labels, scores = torch.as_tensor(task.labels), defaultdict(list)
     if torch.isfinite(features).all():

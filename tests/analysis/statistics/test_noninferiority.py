@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from analysis.report import report
-from analysis.statistics.noninferiority import Claim, examine, judged, pairs
+from analysis.statistics.noninferiority import Claim, examine, pairs
 from study.storage import Storage
 from study.vocabulary import SMALLER_IS_BETTER
 from trainables.scoring import metrics
@@ -134,13 +134,13 @@ def test_one_claim_in_forty_at_the_margin_is_granted_in_error_and_intervals_cove
     """At a true difference of -margin 2.5 % are granted; with pairs taken for blocks it would be a fifth."""
     rng = np.random.default_rng(5)
     found = [simulated(rng, -CLAIM.margin) for _ in range(1500)]
-    at_margin = [judged(CLAIM, pairs_, 0) for pairs_ in found]
+    at_margin = [verdict(CLAIM, pairs_, 0) for pairs_ in found]
     assert 0.014 < np.mean([f.verdict == "non-inferior" for f in at_margin]) < 0.038
     assert 0.014 < np.mean([f.verdict == "worse" for f in at_margin]) < 0.038
     assert 0.93 < np.mean([f.low <= -CLAIM.margin <= f.high for f in at_margin]) < 0.965
-    each = [judged(CLAIM, p.with_columns(pretrain_seed=pl.int_range(pl.len())), 0) for p in found[:300]]
+    each = [verdict(CLAIM, p.with_columns(pretrain_seed=pl.int_range(pl.len())), 0) for p in found[:300]]
     assert np.mean([f.verdict == "non-inferior" for f in each]) > 0.1
-    equal = [judged(CLAIM, simulated(rng, 0.0), 0) for _ in range(300)]
+    equal = [verdict(CLAIM, simulated(rng, 0.0), 0) for _ in range(300)]
     assert 0.7 < np.mean([f.verdict == "non-inferior" for f in equal]) < 0.9
 
 

@@ -178,7 +178,7 @@ def test_a_trainers_own_classes_are_stepped_over(donor, tmp_path, zipped):
     known = set(torch.serialization.get_safe_globals())
     read = weights.read(tmp_path / "w.ckpt")
     assert weights.fitting(read) == ["test_resnet"]
-    assert "argparse.Namespace" in read.said[0] and "AttributeDict" in read.said[0]
+    assert "argparse.Namespace" in read.notes[0] and "AttributeDict" in read.notes[0]
     assert set(torch.serialization.get_safe_globals()) == known, "what stood in must be forgotten"
 
 

@@ -12,8 +12,7 @@ from study.data import node_cache
 from study.vocabulary import METRIC_NAMES
 from trainables import adaptations, backbones
 from trainables.contracts import FileRef, TestSet
-from trainables.finetuning import classifier, encoder_features, finetuning, linear_probe
-from trainables.scoring import test_sets
+from trainables.finetuning import classifier, encoder_features, finetuning, linear_probe, run_result
 
 
 def records_of(job):
@@ -80,7 +79,7 @@ def test_a_trial_opens_no_test_labels(trial, test_set, monkeypatch):
     def refuse(*args, **kwargs):
         raise AssertionError("a trial looked for test labels")
 
-    monkeypatch.setattr(test_sets, "read_labels", refuse)
+    monkeypatch.setattr(run_result, "read_labels", refuse)
     monkeypatch.setattr(pq, "read_table", refuse)
     assert records_of(trial())[-1]["result"]["scores"] == []
     with pytest.raises(AssertionError):

@@ -102,7 +102,7 @@ def test_a_large_task_is_cut_evenly_and_always_alike(monkeypatch):
 
 
 def test_features_that_are_not_finite_give_no_score_instead_of_an_end():
-    assert probes.judged(torch.full((60, 4), torch.nan), task()) == {"knn": None, "ridge": None}
+    assert probes.evaluate(torch.full((60, 4), torch.nan), task()) == {"knn": None, "ridge": None}
 
 
 def _trace(encoder):
@@ -152,7 +152,7 @@ def test_a_probe_leaves_no_trace(stored, kind):
 def test_a_probe_that_fails_leaves_no_trace_either(stored, monkeypatch):
     encoder = network().train()
     before = _trace(encoder)
-    monkeypatch.setattr(probes, "judged", lambda *_: 1 / 0)
+    monkeypatch.setattr(probes, "evaluate", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         probe(encoder, task())
     assert _same(before, _trace(encoder))

@@ -1,4 +1,4 @@
-"""Test sets of a final run: their labels, its predictions and its scores on them, image by image and by patient."""
+"""Predictions of a final run on images, and their scores, image by image and by patient."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from trainables.scoring import metrics, patients, thresholds
 
 
 @dataclass(frozen=True)
-class Judged:
+class Predictions:
     """Images with what is true and what was predicted: rows of their store, labels (N,) or (N, findings), p (N, C) at
     the precision of the predictions table, so that scores are those of what is stored.
 
@@ -32,17 +32,19 @@ def labels_of(job: TrialJob, labels: Sequence) -> np.ndarray:
     return np.asarray(labels, dtype=np.int64).reshape(shape)
 
 
-def judged(job: TrialJob, rows: Sequence[int], labels: Sequence, p: np.ndarray, who: Sequence[int] | None) -> Judged:
-    return Judged(list(rows), labels_of(job, labels), p.astype(np.float32).astype(np.float64), who)
+def predictions_on(
+    job: TrialJob, rows: Sequence[int], labels: Sequence, p: np.ndarray, who: Sequence[int] | None
+) -> Predictions:
+    return Predictions(list(rows), labels_of(job, labels), p.astype(np.float32).astype(np.float64), who)
 
 
-def validation(job: TrialJob, parts: Sequence[TrialJob], p_vals: Sequence[np.ndarray]) -> Judged:
+def validation(job: TrialJob, parts: Sequence[TrialJob], p_vals: Sequence[np.ndarray]) -> Predictions:
     """The validation images of all parts (folds) together."""
     rows = [row for part in parts for row in part.val]
     labels = [label for part in parts for label in part.val_labels]
     known = all(part.val_patients is not None for part in parts)
     who = [number for part in parts for number in part.val_patients or ()] if known else None
-    return judged(job, rows, labels, np.concatenate(p_vals), who)
+    return predictions_on(job, rows, labels, np.concatenate(p_vals), who)
 
 
 def read_labels(test: TestSet, *, multi: bool) -> list[Any]:
@@ -60,7 +62,7 @@ def read_labels(test: TestSet, *, multi: bool) -> list[Any]:
     return [known[row] for row in test.rows]
 
 
-def score_rows(job: TrialJob, name: str, test: Judged, val: Judged) -> list[list[Any]]:
+def score_rows(job: TrialJob, name: str, test: Predictions, val: Predictions) -> list[list[Any]]:
     """`[test_set, unit, metric, value]`: unit "image", and where patients have several images also "patient" (the mean
     of a patient's probabilities) or "patient_max". Thresholds come from validation in the same unit."""
     units = {"image": ((test.labels, test.p), (val.labels, val.p))}
@@ -79,7 +81,7 @@ def score_rows(job: TrialJob, name: str, test: Judged, val: Judged) -> list[list
     return rows
 
 
-def prediction_rows(split: str, name: str | None, images: Judged) -> list[list[Any]]:
+def prediction_rows(split: str, name: str | None, images: Predictions) -> list[list[Any]]:
     """`[split, test_set, row, labels, p]`, a row an image."""
     labels = images.labels if images.labels.ndim == 2 else images.labels[:, None]
     each = zip(images.rows, labels.tolist(), images.p.tolist(), strict=True)
