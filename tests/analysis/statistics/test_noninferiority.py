@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from analysis.report import report
-from analysis.statistics.noninferiority import Claim, examine, pairs
+from analysis.statistics.noninferiority import Claim, examine, pairs, verdict
 from study.storage import Storage
 from study.vocabulary import SMALLER_IS_BETTER
 from trainables.scoring import metrics
