@@ -78,8 +78,9 @@ def one_by_one(asked: Study, tasks: dict[str, Task]) -> list[str]:
                 for encoder in range(ENCODERS * len(ADAPTATIONS)):
                     draw = Draw(pool, seed=0, draw=number)
                     subset = Subset(draw, draw.prefix(round(share * draw.n_labels)))
-                    factors = {"task": each.name, "draw": number, "size_value": share, "encoder": encoder}
-                    made.append(identity.key({"name": "planning"}, factors | {"hash": subset.hash}, "cell", None))
+                    factors = {"task": each.name, "draw": number, "size_value": share, "pretrain_seed": encoder}
+                    study = {"name": "planning", "hash": subset.hash}
+                    made.append(identity.key(study, factors, "cell", None))
     return made
 
 

@@ -62,9 +62,8 @@ def make(root: Path, trials: int, cells: int) -> None:
     where = places(cells)
     asked = {"sizes": {"share": [1.0]}, "trials": trials // cells + 2}
     study = Study.model_validate({"name": "large", "tasks": {"covid": {"phantom": {}}}, "adaptations": {"full": asked}})
-    accept(
-        root, study, Plan({}, [], [Cell(str(i), at, None, True, asked["trials"], 3) for i, at in enumerate(where)], [])
-    )
+    planned = [Cell({"name": "large"}, at, None, "search", asked["trials"], 3) for at in where]
+    accept(root, study, Plan({}, [], planned, []))
     (root / "trials").mkdir()
     chance, rows = np.random.default_rng(0), limit("trials")
     names = {name: pa.array([at[name] for at in where], TABLES["trials"].field(name).type) for name in where[0]}
