@@ -18,7 +18,7 @@ SMALL = [
 ]
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(2400)
 def test_real_ct_runs_from_folders_to_report(real_data, tmp_path):
     settings = [word for setting in [f"data={real_data}", *SMALL] for word in ("--set", setting)]
     command = [
@@ -31,7 +31,7 @@ def test_real_ct_runs_from_folders_to_report(real_data, tmp_path):
         "--results",
         str(tmp_path),
     ]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=500)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=2000)
     assert run.returncode == 0, run.stdout + run.stderr
     root = tmp_path / "real-ct"
     finals = frame(str(root), "finals")
