@@ -11,7 +11,9 @@ from matplotlib.figure import Figure
 
 from analysis.report import html
 from analysis.statistics.convergence import chosen_curves
-from analysis.statistics.label_efficiency import differences, label_efficiency
+from analysis.statistics.differences import differences
+from analysis.statistics.label_efficiency import first_unit, label_efficiency
+from analysis.statistics.points import Placed, points
 from analysis.statistics.search_audit import Spaces
 from analysis.tables import StudyTables
 
@@ -35,20 +37,24 @@ class Results:
     figures: dict[str, bytes] = field(default_factory=dict)
 
     @cached_property
+    def points(self) -> list[Placed]:
+        """The points of all curves, by every metric that is reported and in every unit."""
+        return points(self.tables)
+
+    @cached_property
     def everything(self) -> pl.DataFrame:
-        """The label-efficiency table of every metric that is reported."""
-        return label_efficiency(self.tables)
+        """The label-efficiency table of `points`."""
+        return label_efficiency(self.points)
 
     @cached_property
     def scores(self) -> pl.DataFrame:
-        """The label-efficiency table of the report's metric."""
-        return self.everything.filter(pl.col("metric") == self.metric)
+        """The label-efficiency table of the report's metric, by patient where patients are scored."""
+        return first_unit(self.everything.filter(pl.col("metric") == self.metric))
 
     @cached_property
     def differences(self) -> pl.DataFrame:
-        """Of each initialisation from each other."""
-        names = self.scores["initialisation"].unique().sort().to_list() or [self.against]
-        return pl.concat([differences(self.tables, against=name, metric=self.metric) for name in names])
+        """Of each initialisation from each other, in the unit of `scores`."""
+        return first_unit(differences(self.points, metric=self.metric))
 
     @cached_property
     def curves(self) -> pl.DataFrame:

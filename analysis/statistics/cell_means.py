@@ -15,6 +15,7 @@ import numpy as np
 from scipy.stats import t as student
 
 DRAWS, PATIENTS, ENCODERS = "draws", "patients", "encoders"
+ONE_DRAW = "one draw: the variance between label subsets cannot be estimated"
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,16 @@ class CellMeans:
     by_draw: (D, K), each draw's score in each cell, encoders, seeds and folds averaged. patients: (D, P, K), the
     components of those scores (see `Components`), or None where the test set counts as fixed. patient_df: degrees of
     freedom of what the patients add; infinite in the original model. encoders: (E, K) for each group of pre-training
-    runs that pair, each run's mean over draws in the cells of its initialisation and zero in all others.
+    runs that pair, each run's mean over draws in the cells of its initialisation and zero in all others. shares: (K,),
+    what part of the pool a subset holds: the variance between draws is multiplied by 1 + D f / (1 - f) for a new pool,
+    since subsets of one pool overlap (Nadeau and Bengio, Machine Learning 2003); None where the pool counts as fixed.
     """
 
     by_draw: np.ndarray
     patients: np.ndarray | None = None
     patient_df: float = np.inf
     encoders: Sequence[np.ndarray] = field(default_factory=tuple)
+    shares: np.ndarray | None = None
 
     @property
     def means(self) -> np.ndarray:
@@ -68,10 +72,7 @@ class CellMeans:
     def contrast(self, weights: Sequence[float] | np.ndarray) -> Contrast:
         """The sum of `weights` (K,) times the means. Raises ValueError of one draw, which has no variance."""
         weights = np.asarray(weights, dtype=np.float64)
-        draws = self.by_draw @ weights
-        if len(draws) < 2:
-            raise ValueError("one draw: the variance between label subsets cannot be estimated")
-        parts = {DRAWS: (float(draws.var(ddof=1)) / len(draws), float(len(draws) - 1))}
+        parts = {DRAWS: (float(self._draws(weights[None])[0, 0]), float(len(self.by_draw) - 1))}
         if self.patients is not None:
             parts[PATIENTS] = (max(between_draws(self.patients @ weights), 0.0), self.patient_df)
         for number, runs in enumerate(self.encoders):
@@ -79,7 +80,34 @@ class CellMeans:
                 continue
             means = runs @ weights
             parts[f"{ENCODERS} {number}"] = (float(means.var(ddof=1)) / len(means), float(len(means) - 1))
-        return Contrast(float(draws.mean()), parts)
+        return Contrast(float(self.means @ weights), parts)
+
+    def correlation(self, weights: np.ndarray) -> np.ndarray:
+        """(C, C), of the contrasts `weights` (C, K); one without variance correlates with itself alone."""
+        total = self._draws(weights)
+        if self.patients is not None:
+            moved = np.stack([each @ weights.T for each in self.patients])
+            count, summed = len(moved), moved.sum(axis=0)
+            own = sum(each.T @ each for each in moved)
+            total = total + (summed.T @ summed - own) / (count * (count - 1))
+        for runs in self.encoders:
+            total = total + np.atleast_2d(np.cov(runs @ weights.T, rowvar=False)) / len(runs)
+        scale = np.sqrt(np.maximum(np.diag(total), 0))
+        scale[scale == 0] = np.inf
+        found = np.clip(total / np.outer(scale, scale), -1, 1)
+        np.fill_diagonal(found, 1)
+        return found
+
+    def _draws(self, weights: np.ndarray) -> np.ndarray:
+        """(C, C), what the draws add to the covariance of contrasts."""
+        count = len(self.by_draw)
+        if count < 2:
+            raise ValueError(ONE_DRAW)
+        centred = self.by_draw - self.means
+        if self.shares is not None:
+            centred = centred * np.sqrt(1 + count * self.shares / (1 - self.shares))
+        moved = centred @ weights.T
+        return moved.T @ moved / (count - 1) / count
 
 
 def between_draws(components: np.ndarray) -> float:

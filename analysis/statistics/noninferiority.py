@@ -8,7 +8,8 @@ import polars as pl
 from analysis.tables import StudyTables, compared
 from study.vocabulary import FACTOR_NAMES, SMALLER_IS_BETTER
 
-from .intervals import ENCODERS_FOR_A_METHOD, over_blocks
+from .intervals import over_blocks
+from .point import ENCODERS_FOR_A_METHOD
 
 BLOCKS = 10
 """Fewer paired pre-training runs show nothing, however narrow their interval."""

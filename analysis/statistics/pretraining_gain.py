@@ -8,7 +8,8 @@ import polars as pl
 
 from study.vocabulary import ENCODER_FACTORS
 
-from .intervals import ENCODERS_FOR_A_METHOD, over_blocks
+from .intervals import over_blocks
+from .point import ENCODERS_FOR_A_METHOD
 
 TARGET = "new pre-training runs on this corpus, these tasks' training patients"
 PROBES = {"ridge": "ridge", "knn": "k-NN"}

@@ -7,7 +7,7 @@ patient, which is how a mean over runs or a paired difference gets its variance.
 Biometrics 1988) by midranks (Sun and Xu, IEEE Signal Processing Letters 2014).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,12 +28,13 @@ class Components:
     """`values`: one a patient (or jackknife group), the sum of their squares is the variance of the score `estimate`.
 
     `patients` names the patients in a fixed order: components are comparable where it is the same.
-    `df` is the degrees of freedom of that variance: the patients of the rarest class less one.
+    `df` is the degrees of freedom of that variance: the patients of the rarest class less one, or all less one for a
+    mean over images.
     """
 
     estimate: float
     values: np.ndarray
-    patients: tuple[str, ...]
+    patients: tuple[Hashable, ...]
     df: int
 
     @property
@@ -45,21 +46,54 @@ def components(metric: str, labels: np.ndarray, p: np.ndarray, patients: np.ndar
     """Components of `metric` for labels (N,) of 0..C-1, probabilities p (N, C) and the patient of each image (N,).
 
     The positive class of two is class 1; with more, AUC and AUPRC are the mean over classes of one against the rest.
-    Raises NoComponents where a class or the whole set has fewer than two patients, and for a metric without any.
+    Findings that come together, labels (N, F) of 0 and 1 and p (N, F), give the mean over those both present and absent
+    somewhere. Raises NoComponents where a class or the whole set has fewer than two patients, and for a metric without
+    any.
     """
     labels, p = np.asarray(labels, dtype=np.int64), np.asarray(p, dtype=np.float64)
+    if labels.ndim == 1:
+        return _of_classes(metric, labels, p, patients)
+    defined = [f for f in range(labels.shape[1]) if metric in _OF_IMAGES or 0 < labels[:, f].sum() < len(labels)]
+    if not defined:
+        raise NoComponents("no finding is both present and absent in the test set")
+    found = [_of_classes(metric, labels[:, f], np.stack([1 - p[:, f], p[:, f]], 1), patients) for f in defined]
+    return mean_components(found)
+
+
+def mean_components(parts: Sequence[Components]) -> Components:
+    """Components of the mean of several scores on one test set; ValueError where the test patients differ."""
+    if len({c.patients for c in parts}) > 1:
+        raise ValueError("the runs were scored on different test patients")
+    values = np.mean([c.values for c in parts], axis=0)
+    return Components(float(np.mean([c.estimate for c in parts])), values, parts[0].patients, min(c.df for c in parts))
+
+
+def mean_of_folds(parts: Sequence[Components]) -> Components:
+    """Components of the mean of scores on test sets of patients of their own: V is the sum of the V over F squared."""
+    names = sorted({name for c in parts for name in c.patients})
+    place = {name: k for k, name in enumerate(names)}
+    values = np.zeros(len(names))
+    for c in parts:
+        np.add.at(values, [place[name] for name in c.patients], c.values / len(parts))
+    return Components(float(np.mean([c.estimate for c in parts])), values, tuple(names), sum(c.df for c in parts))
+
+
+def _of_classes(metric: str, labels: np.ndarray, p: np.ndarray, patients: np.ndarray) -> Components:
     names, cluster = np.unique(np.asarray(patients), return_inverse=True)
     if metric not in _METRICS:
         raise NoComponents(f"how much a patient moves {metric} is not known here")
     if len(names) < 2:
         raise NoComponents("the test set holds fewer than two patients")
-    per_class = [len(np.unique(cluster[labels == c])) for c in np.unique(labels)]
-    if len(per_class) < 2:
-        raise NoComponents("the test set holds one class only")
-    if min(per_class) < 2:
-        raise NoComponents("a class of the test set holds one patient only")
+    fewest = len(names)
+    if metric not in _OF_IMAGES:
+        per_class = [len(np.unique(cluster[labels == c])) for c in np.unique(labels)]
+        if len(per_class) < 2:
+            raise NoComponents("the test set holds one class only")
+        if min(per_class) < 2:
+            raise NoComponents("a class of the test set holds one patient only")
+        fewest = min(fewest, *per_class)
     estimate, values = _METRICS[metric](labels, p, cluster)
-    return Components(float(estimate), values, tuple(map(str, names)), min(min(per_class), len(values)) - 1)
+    return Components(float(estimate), values, tuple(names.tolist()), fewest - 1)
 
 
 def placements(scores: np.ndarray, positive: np.ndarray) -> tuple[float, np.ndarray]:
@@ -142,6 +176,9 @@ def _average_precision(scores: np.ndarray, positive: np.ndarray, weight: np.ndar
         raise NoComponents("leaving one patient out leaves no positive image")
     return float(np.sum(np.diff(hits, prepend=0) * hits / np.maximum(seen, 1)) / hits[-1])
 
+
+_OF_IMAGES = ("brier", "log_loss")
+"""Means over images, whatever their class."""
 
 _METRICS: dict[str, Callable] = {
     metric.name: globals()[f"_{metric.name}"] for metric in REPORTED if f"_{metric.name}" in globals()

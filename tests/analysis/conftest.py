@@ -18,7 +18,7 @@ TASKS = {"covid": 2, "organs": 3}
 COLLAPSED = "the loss stands at its trivial value, the embeddings hardly differ"
 
 RUN = {name: pl.String for name in (
-       "key", "fingerprint", "study", "status", "subset_hash", "split_hash", "label_unit",
+       "key", "fingerprint", "study", "status", "subset_hash", "split_hash", "encoder_hash", "label_unit",
        "selection", "error", "settings", "version", "commit", "python", "torch", "device", "host_os")} | {
        name: pl.Int32 for name in ("index", "n_train", "n_val", "n_patients", "search_budget", "selected_trial",
        "epochs", "threads", "pruned_at")} | {

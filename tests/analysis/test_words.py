@@ -4,8 +4,11 @@ import polars as pl
 import pytest
 
 from analysis.report.figures.learning_curves import learning_curves
+from analysis.report.results import Results
 from analysis.report.sections.answer import answers
-from analysis.statistics.label_efficiency import differences, label_efficiency
+from analysis.statistics.differences import differences
+from analysis.statistics.label_efficiency import label_efficiency
+from analysis.statistics.points import points
 from analysis.tables import StudyTables
 from analysis.words import setting, with_setting
 
@@ -63,8 +66,8 @@ def twice(request, made) -> StudyTables:
 
 
 def test_no_panel_answer_or_difference_mixes_two_levels(twice, made):
-    table, apart = label_efficiency(twice, metrics=("auc",)), differences(twice, against="scratch")
-    alone = label_efficiency(made, metrics=("auc",)).filter(task="covid", adaptation="linear")
+    table, apart = label_efficiency(points(twice, metrics=("auc",))), differences(points(twice, metrics=("auc",)))
+    alone = label_efficiency(points(made, metrics=("auc",))).filter(task="covid", adaptation="linear")
     assert len(table) == 2 * len(alone)
     own = with_setting(table).filter(setting="linear probe")
     assert own["mean"].to_list() == pytest.approx(alone["mean"].to_list())
@@ -73,8 +76,9 @@ def test_no_panel_answer_or_difference_mixes_two_levels(twice, made):
     for ax in figure.axes:
         points = [line for line in ax.get_lines() if line.get_label() == "scratch"]
         assert len(points) == 1 and len(points[0].get_xdata()) == 4
-    assert len(answers(table, apart)) == 2
-    assert apart.group_by("initialisation", "size_value").len()["len"].unique().to_list() == [2]
+    assert len(answers(Results(twice, "/nowhere", {}, [], {}, "auc", "scratch"))) == 2
+    alone = apart.filter(against="scratch")
+    assert alone.group_by("initialisation", "size_value").len()["len"].unique().to_list() == [2]
 
 
 def test_test_sets_stand_in_panels_of_their_own(made):
@@ -82,7 +86,7 @@ def test_test_sets_stand_in_panels_of_their_own(made):
     scores = made.scores.filter(pl.col("key").is_in(runs["key"].implode()))
     both = pl.concat([scores, scores.with_columns(pl.col("value") - 0.1, test_set=pl.lit("there"))])
     study = StudyTables(runs, both, made.predictions, made.trials, made.curves, made.pretraining)
-    figure = learning_curves(label_efficiency(study, metrics=("auc",)))
+    figure = learning_curves(label_efficiency(points(study, metrics=("auc",))))
     assert [ax.get_title(loc="left") for ax in figure.axes] == [
         "covid, linear probe",
         "covid, linear probe, tested on there",
@@ -92,13 +96,13 @@ def test_test_sets_stand_in_panels_of_their_own(made):
 def test_unpaid_validation_labels_are_not_counted_as_paid(twice):
     finals = twice.finals.with_columns(validation=pl.lit("full"), imbalance=pl.lit(None, pl.Float64))
     study = StudyTables(finals, twice.scores, twice.predictions, twice.trials, twice.curves, twice.pretraining)
-    table = label_efficiency(study, metrics=("auc",))
+    table = label_efficiency(points(study, metrics=("auc",)))
     assert (table["n_labels"] == table["n_train"]).all() and (table["n_val"] > 0).all()
 
 
 def test_a_search_judged_by_cross_validation_is_a_search(twice):
     finals = twice.finals.with_columns(selection=pl.lit("cv"), search_budget=pl.lit(20, pl.Int32))
     study = StudyTables(finals, twice.scores, twice.predictions, twice.trials, twice.curves, twice.pretraining)
-    table = label_efficiency(study, metrics=("auc",))
+    table = label_efficiency(points(study, metrics=("auc",)))
     assert set(table["search_budget"]) == {20} and set(table["defaults"]) == {0}
     assert (table["cross_validated"] == table["searched"]).all()

@@ -1,76 +1,79 @@
 """One number for a whole curve: the area under the label-efficiency curve, between the sizes that all have."""
 
 import numpy as np
-import polars as pl
-from scipy.integrate import trapezoid
 
 from analysis.report import html
+from analysis.report.cells import Notes
 from analysis.report.html import Raw
 from analysis.report.results import Results
-from analysis.statistics.intervals import THIS_TEST_SET, estimate
-from analysis.statistics.label_efficiency import BOUNDS
-from analysis.tables import compared
-from analysis.words import metric_words, with_setting
-from study.vocabulary import DRAW, INITIALISATION, SIZE_FACTORS, TASK
+from analysis.statistics.cell_means import ONE_DRAW
+from analysis.statistics.curves import Curves, curves, panels
+from analysis.statistics.intervals import LEVEL
+from analysis.statistics.point import NothingShared
+from analysis.words import metric_words, setting
 
 title = "Area under the curve"
 
 WHAT_IT_SAYS = (
     "The mean height of a curve over the logarithm of the number of labels: the trapezoid rule between the sizes that "
-    "every initialisation of the panel has in every draw, divided by the range. One area is taken in each draw, whose "
-    "subsets nest, so what the sizes of a draw share is counted once; the interval is Student's t over draws, for "
-    f"{THIS_TEST_SET} and these encoders. A range of few labels and one of many are not comparable."
+    "every initialisation of the panel has, divided by the range. It is a weighted sum of the curve's means, whose "
+    "covariance over draws, test patients and pre-training runs is known, so what nested subsets share is counted once. "
+    "The drop is what a curve loses from the most labels to the fewest; beside each stands the difference from {against}. "
+    "Areas over different ranges of labels are not comparable. Intervals are taken one by one."
 )
 
 
 def render(results: Results) -> Raw:
     """Nothing before a panel has two sizes."""
-    rows = [row for panel in areas(results).values() for row in panel]
+    notes = Notes()
+    rows = [row for whole in areas(results) for row in _rows(whole, results.against, notes)]
     if not rows:
         return Raw("")
-    header = ["panel", "initialisation", "labels", "draws", f"mean {metric_words(results.metric)}", "95 % interval"]
-    table = html.table(header, rows, numbers={2, 3, 4, 5}, group=0)
-    return Raw(table + html.paragraph(WHAT_IT_SAYS, class_="note"))
+    what = metric_words(results.metric)
+    header = ["panel", "initialisation", "labels", "draws", f"mean {what}", f"from {results.against}", "drop",
+              f"less than {results.against}'s by"]  # fmt: skip
+    table = html.table(header, rows, numbers={2, 3, 4, 5, 6, 7}, group=0)
+    note = html.paragraph(WHAT_IT_SAYS.format(against=results.against), class_="note")
+    return Raw(table + notes.html() + note)
 
 
-def area(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Mean height over log2 of the number of labels, both (sizes,), of two sizes or more in rising order."""
-    x = np.log2(labels)
-    return float(trapezoid(scores, x) / (x[-1] - x[0]))
-
-
-def areas(results: Results) -> dict[tuple[str, str], list[list[object]]]:
-    """(task, setting) -> rows of the table: panel, initialisation, labels from and to, draws, mean, interval."""
-    tables = results.tables
-    scores = tables.scores.filter(
-        pl.col("corruption").is_null(), unit="image", metric=results.metric, test_set="test"
-    ).select("key", "value")
-    runs = with_setting(compared(tables.finals).finals.join(scores, on="key").filter(pl.col("value").is_not_null()))
-    runs = runs.with_columns(labels=pl.col("n_train") + pl.col("n_val"))
-    found: dict[tuple[str, str], list[list[object]]] = {}
-    for (task, setting), panel in runs.group_by(TASK, "setting", maintain_order=True):
-        own = INITIALISATION, DRAW, *SIZE_FACTORS
-        points = panel.group_by(own).agg(pl.mean("value"), pl.mean("labels"))
-        curves = points.select(INITIALISATION, DRAW).n_unique()
-        sizes = points.group_by(SIZE_FACTORS).agg(pl.len(), pl.median("labels")).filter(pl.col("len") == curves)
-        if sizes.height < 2 or sizes["labels"].n_unique() < sizes.height:
-            continue
-        points = points.join(sizes.select(SIZE_FACTORS), on=SIZE_FACTORS).sort("labels")
-        labels = sizes["labels"].to_list()
-        span = f"{min(labels):.0f} to {max(labels):.0f}"
-        found[str(task), str(setting)] = [
-            [f"{task!s}, {setting!s}", str(init), span, *_mean(curve, results.metric)]
-            for (init,), curve in points.group_by(INITIALISATION, maintain_order=True)
-        ]
+def areas(results: Results) -> list[Curves]:
+    """The curves of each panel of the report's metric."""
+    first = {(r["task"], r["test_set"], r["unit"]) for r in results.scores.iter_rows(named=True)}
+    found = []
+    for panel in panels(results.points).values():
+        one = panel[0]
+        if one.metric == results.metric and (one.factors["task"], one.test_set, one.unit) in first:
+            try:
+                whole = curves(panel)
+            except NothingShared:
+                continue
+            found += [whole] if whole is not None else []
     return found
 
 
-def _mean(curve: pl.DataFrame, metric: str) -> tuple[int, str, str]:
-    """Draws, mean area and its interval, or why there is none."""
-    by_draw = {
-        (int(str(draw)), 0): area(own["labels"].to_numpy(), own["value"].to_numpy())
-        for (draw,), own in curve.group_by(DRAW)
-    }
-    found = estimate(by_draw, "draws alone", bounds=BOUNDS[metric])
-    interval = "none: one draw" if found.low is None else f"{found.low:.3f} to {found.high:.3f}"
-    return len(by_draw), f"{found.mean:.3f}", interval
+def _rows(whole: Curves, against: str, notes: Notes) -> list[list[object]]:
+    one = whole.placed
+    place = f"{one.factors['task']}, {setting({**one.factors, 'test_set': one.test_set})}"
+    span = f"{whole.labels[0]:.0f} to {whole.labels[-1]:.0f}"
+    target = f"target: {whole.joint.target}" if len(whole.joint.draws) > 1 else ONE_DRAW
+    rows: list[list[object]] = []
+    for name in whole.initialisations:
+        area, drop = whole.area(name), whole.drop(name, 0)
+        apart, less = [None, None]
+        if against in whole.initialisations and name != against:
+            apart, less = area - whole.area(against), whole.drop(against, 0) - drop
+        cells = [_number(whole, weights, sign) for weights, sign in
+                 ((area, ""), (apart, "+"), (drop, "+"), (less, "+"))]  # fmt: skip
+        rows.append([place, Raw(html.text(name) + notes.mark(target)), span, len(whole.joint.draws), *cells])
+    return rows
+
+
+def _number(whole: Curves, weights: np.ndarray | None, sign: str) -> str:
+    if weights is None:
+        return "-"
+    if len(whole.joint.draws) < 2:
+        return f"{whole.joint.means.means @ weights:{sign}.3f}"
+    found = whole.contrast(weights)
+    low, high = found.interval(LEVEL)
+    return f"{found.value:{sign}.3f} ({low:{sign}.3f} to {high:{sign}.3f})"

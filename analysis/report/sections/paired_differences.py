@@ -11,6 +11,12 @@ from study.vocabulary import INITIALISATION, TASK
 
 title = "Difference from {against}, on the same draws"
 
+HOW_TO_READ = (
+    "The first interval is that of this difference alone. 'Separated' is judged for all pairs, sizes and settings of a "
+    "task together, so that where all are equal some pair is called separated in at most 5 % of studies. 'Could show' "
+    "is the difference that this design separates with a power of 80 %."
+)
+
 
 def render(results: Results) -> Raw:
     against = results.against
@@ -20,14 +26,16 @@ def render(results: Results) -> Raw:
     notes = Notes()
     rows = [
         [f"{r['task']}, {r['setting']}", r["initialisation"], labels(r), f"{r['mean']:+.3f}",
-         interval(r, notes, sign="+"), r["n_draws"], _reading(r)]
+         interval(r, notes, sign="+"), r["n_draws"], "-" if r["detectable"] is None else f"{r['detectable']:.3f}",
+         _reading(r)]
         for r in with_setting(table).iter_rows(named=True)
     ]  # fmt: skip
-    header = [TASK, INITIALISATION, "labels", "difference", "95 % interval", "draws", "reading"]
-    return Raw(html.table(header, rows, numbers={2, 3, 4, 5}, group=0) + notes.html())
+    header = [TASK, INITIALISATION, "labels", "difference", "95 % interval", "draws", "could show", "reading"]
+    note = html.paragraph(HOW_TO_READ, class_="note")
+    return Raw(html.table(header, rows, numbers={2, 3, 4, 5, 6}, group=0) + notes.html() + note)
 
 
 def _reading(r: dict) -> str:
     if r["low"] is None:
         return "no interval"
-    return "above" if r["low"] > 0 else "below" if r["high"] < 0 else "not separated"
+    return ("above" if r["mean"] > 0 else "below") if r["separated"] else "not separated"

@@ -7,10 +7,11 @@ from analysis.report.figures.style import style
 from analysis.report.figures.training_curves import training_curves
 from analysis.statistics.convergence import chosen_curves
 from analysis.statistics.label_efficiency import label_efficiency
+from analysis.statistics.points import points
 
 
 def test_a_panel_a_task_and_adaptation_with_the_sizes_as_ticks_and_one_legend(made):
-    figure = learning_curves(label_efficiency(made, metrics=("auc",)))
+    figure = learning_curves(label_efficiency(points(made, metrics=("auc",))))
     assert len(figure.axes) == 4
     titles = [ax.get_title(loc="left") for ax in figure.axes]
     assert titles[:2] == ["covid, full fine-tuning", "organs, full fine-tuning"]
@@ -20,7 +21,7 @@ def test_a_panel_a_task_and_adaptation_with_the_sizes_as_ticks_and_one_legend(ma
 
 
 def test_a_mean_without_interval_is_drawn_open(made):
-    table = label_efficiency(made, metrics=("auc",)).filter(task="covid", adaptation="linear", initialisation="scratch")
+    table = label_efficiency(points(made, metrics=("auc",))).filter(task="covid", adaptation="linear", initialisation="scratch")
     table = table.with_columns(low=pl.lit(None, pl.Float64), high=pl.lit(None, pl.Float64))
     (ax,) = learning_curves(table).axes
     markers = [line for line in ax.get_lines() if line.get_linestyle() == "None"]

@@ -5,7 +5,9 @@ import dataclasses
 import polars as pl
 import pytest
 
-from analysis.statistics.label_efficiency import TABLE_SCHEMA, differences, label_efficiency
+from analysis.statistics.differences import DIFFERENCE_SCHEMA, differences
+from analysis.statistics.label_efficiency import TABLE_SCHEMA, label_efficiency
+from analysis.statistics.points import points
 
 
 def by_hand(make, scores_of):
@@ -22,7 +24,7 @@ def by_hand(make, scores_of):
 def test_final_seeds_are_averaged_within_a_draw_and_never_counted_as_draws(make):
     """Draw means .6 .7 .8 whatever the seeds do: mean .7, half width 4.303 x .1 / sqrt 3."""
     study = by_hand(make, {("scratch", 0): [0.5, 0.7], ("scratch", 1): [0.7, 0.7], ("scratch", 2): [0.85, 0.75]})
-    (row,) = label_efficiency(study).to_dicts()
+    (row,) = label_efficiency(points(study)).to_dicts()
     assert row["mean"] == pytest.approx(0.7)
     assert row["high"] - row["mean"] == pytest.approx(4.302653 * 0.1 / 3**0.5)
     assert row["mean"] - row["pi_low"] == pytest.approx(4.302653 * 0.1 * (4 / 3) ** 0.5)
@@ -39,7 +41,7 @@ def test_a_difference_is_taken_within_draws_that_both_have(make):
         make,
         {("scratch", 0): [0.5], ("scratch", 1): [0.4], ("spark", 0): [0.6], ("spark", 1): [0.7], ("spark", 2): [0.9]},
     )
-    (row,) = differences(study).to_dicts()
+    (row,) = differences(points(study)).filter(against="scratch").to_dicts()
     assert row["initialisation"] == "spark" and row["against"] == "scratch"
     assert row["mean"] == pytest.approx(0.2)
     assert row["high"] == pytest.approx(0.2 + 12.7062 * 0.1, rel=1e-4)
@@ -48,7 +50,7 @@ def test_a_difference_is_taken_within_draws_that_both_have(make):
 
 
 def test_pairing_takes_away_what_both_share(made):
-    table, apart = label_efficiency(made, metrics=("auc",)), differences(made)
+    table, apart = label_efficiency(points(made, metrics=("auc",))), differences(points(made)).filter(against="scratch")
     assert len(table) == 36 and len(apart) == 24
     widths = {(r["task"], r["adaptation"], r["initialisation"], r["size_value"]): r["high"] - r["low"]
               for r in table.to_dicts()}  # fmt: skip
@@ -58,17 +60,17 @@ def test_pairing_takes_away_what_both_share(made):
 
 
 def test_at_the_full_size_there_is_no_prediction_interval(made):
-    full = [r for r in label_efficiency(made, metrics=("auc",)).to_dicts() if r["size_value"] == 1]
+    full = [r for r in label_efficiency(points(made, metrics=("auc",))).to_dicts() if r["size_value"] == 1]
     assert all("training noise only" in r["target"] and r["pi_low"] is None for r in full)
 
 
 def test_a_score_that_its_predictions_do_not_give_is_not_trusted_with_their_variance(made):
     wrong = dataclasses.replace(made, scores=made.scores.with_columns(pl.col("value") - 0.05))
-    row = label_efficiency(wrong, metrics=("auc",)).row(0, named=True)
+    row = label_efficiency(points(wrong, metrics=("auc",))).row(0, named=True)
     assert row["target"].startswith("this pool") and "not what its predictions give" in row["reason"]
 
 
 def test_a_study_without_final_runs_has_an_empty_table_with_its_columns(make):
-    table = label_efficiency(make.study())
+    table = label_efficiency(points(make.study()))
     assert table.is_empty() and table.columns == list(TABLE_SCHEMA)
-    assert differences(make.study()).is_empty()
+    assert differences(points(make.study())).columns == list(DIFFERENCE_SCHEMA)
