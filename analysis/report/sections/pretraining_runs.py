@@ -8,7 +8,7 @@ from analysis.report.figures import pretraining as figure
 from analysis.report.html import Raw
 from analysis.report.results import Results
 from analysis.report.sections import _encoder_pictures
-from analysis.statistics.intervals import ENCODERS_FOR_A_METHOD
+from analysis.statistics.point import ENCODERS_FOR_A_METHOD
 from analysis.statistics.pretraining_gain import PROBES, TARGET, Probed, collapse, gains, probed, runs, scaled
 
 title = "Pre-training"
