@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from safetensors import safe_open
@@ -74,3 +75,20 @@ def test_a_size_that_a_network_cannot_take_is_refused_before_anything_is_compute
     with pytest.raises(InputRefused, match=message) as refused:
         check_models(read_study("quickstart", asked))
     assert "\n" not in str(refused.value)
+
+
+def test_weights_drawn_side_by_side_are_those_drawn_alone(tmp_path):
+    """timm draws from the process's one generator, which threads share."""
+
+    def drawn(k: int) -> bytes:
+        if k % 2:
+            convert_weights("resnet10t", str(tmp_path / "source.safetensors"), tmp_path / f"{k}.safetensors")
+        else:
+            draw_weights("resnet10t", 7, tmp_path / f"{k}.safetensors")
+        return (tmp_path / f"{k}.safetensors").read_bytes()
+
+    draw_weights("resnet10t", 7, tmp_path / "source.safetensors")
+    alone = drawn(0)
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(drawn, range(24)))
+    assert set(found[::2]) == {alone}
