@@ -14,8 +14,9 @@ log = logging.getLogger(__name__)
 
 TIMM = "timm:"
 
-_global_random_state = threading.Lock()
-"""timm draws from PyTorch's one generator, while encoders are made side by side in threads."""
+_GENERATOR = threading.Lock()
+"""PyTorch's one generator of the process: building a network draws from it, also one whose weights are then loaded, and
+encoders are made side by side in threads."""
 
 
 def check_models(study: Study) -> None:
@@ -86,7 +87,7 @@ def draw_weights(backbone: str, seed: int, path: Path, image_size: int | None = 
 
     from trainables import backbones
 
-    with _global_random_state, torch.random.fork_rng(devices=[]):
+    with _GENERATOR, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         backbones.save(backbones.build(backbone, image_size), path, {"initialisation": "scratch"})
 
@@ -100,7 +101,7 @@ def convert_weights(backbone: str, source: str, path: Path, image_size: int | No
     from trainables import backbones
     from trainables.backbones import weights
 
-    with _global_random_state:
+    with _GENERATOR:
         module, notes = weights.load(source, backbone, image_size)
     for line in notes:
         log.info(line)

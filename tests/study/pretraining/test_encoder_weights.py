@@ -77,18 +77,22 @@ def test_a_size_that_a_network_cannot_take_is_refused_before_anything_is_compute
     assert "\n" not in str(refused.value)
 
 
-def test_weights_drawn_side_by_side_are_those_drawn_alone(tmp_path):
-    """timm draws from the process's one generator, which threads share."""
+def test_weights_made_side_by_side_are_those_made_alone(tmp_path):
+    """Building a network draws from the process's one generator, which threads share."""
+    source = tmp_path / "source.safetensors"
+    draw_weights("resnet10t", 3, source)
 
-    def drawn(k: int) -> bytes:
-        if k % 2:
-            convert_weights("resnet10t", str(tmp_path / "source.safetensors"), tmp_path / f"{k}.safetensors")
-        else:
-            draw_weights("resnet10t", 7, tmp_path / f"{k}.safetensors")
-        return (tmp_path / f"{k}.safetensors").read_bytes()
+    def drawn(name):
+        draw_weights("resnet10t", 7, tmp_path / name)
+        return (tmp_path / name).read_bytes()
 
-    draw_weights("resnet10t", 7, tmp_path / "source.safetensors")
-    alone = drawn(0)
+    def converted(name):
+        convert_weights("resnet10t", str(source), tmp_path / name)
+        return (tmp_path / name).read_bytes()
+
+    alone = {drawn: drawn("drawn"), converted: converted("converted")}
+    assert alone[drawn] != alone[converted]
+    jobs = [drawn, converted] * 12
     with ThreadPoolExecutor(4) as threads:
-        found = list(threads.map(drawn, range(24)))
-    assert set(found[::2]) == {alone}
+        found = threads.map(lambda make, k: make(str(k)), jobs, range(len(jobs)))
+        assert list(found) == [alone[make] for make in jobs]
