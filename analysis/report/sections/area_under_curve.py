@@ -48,14 +48,16 @@ def areas(results: Results) -> dict[tuple[str, str], list[list[object]]]:
     runs = with_setting(compared(tables.finals).finals.join(scores, on="key").filter(pl.col("value").is_not_null()))
     runs = runs.with_columns(labels=pl.col("n_train") + pl.col("n_val"))
     found: dict[tuple[str, str], list[list[object]]] = {}
-    for (task, setting), panel in runs.group_by(TASK, "setting", maintain_order=True):
+    for (task, setting), panel in runs.sort(TASK, "setting").group_by(TASK, "setting", maintain_order=True):
         own = INITIALISATION, DRAW, *SIZE_FACTORS
         points = panel.group_by(own).agg(pl.mean("value"), pl.mean("labels"))
         curves = points.select(INITIALISATION, DRAW).n_unique()
         sizes = points.group_by(SIZE_FACTORS).agg(pl.len(), pl.median("labels")).filter(pl.col("len") == curves)
         if sizes.height < 2 or sizes["labels"].n_unique() < sizes.height:
             continue
-        points = points.join(sizes.select(SIZE_FACTORS), on=SIZE_FACTORS).sort("labels")
+        points = points.join(sizes.select(SIZE_FACTORS), on=SIZE_FACTORS).sort(
+            pl.col(INITIALISATION) != "scratch", INITIALISATION, "labels"
+        )
         labels = sizes["labels"].to_list()
         span = f"{min(labels):.0f} to {max(labels):.0f}"
         found[str(task), str(setting)] = [

@@ -23,9 +23,10 @@ def test_the_area_of_a_curve_by_hand():
 
 def test_each_panel_has_a_row_an_initialisation_over_the_sizes_that_all_have(made):
     panels = area_under_curve.areas(results(made))
-    assert len(panels) == 4  # two tasks, two adaptations
+    assert len(panels) == 4 and list(panels) == sorted(panels)  # two tasks, two adaptations
     for rows in panels.values():
-        assert len(rows) == 3 and len({span for _, _, span, *_ in rows}) == 1
+        assert [init for _, init, *_ in rows] == ["scratch", "moco_v2", "spark"]
+        assert len({span for _, _, span, *_ in rows}) == 1
         for *_, draws, mean, interval in rows:
             low, high = map(float, interval.split(" to "))
             assert draws == 3 and 0 <= low <= float(mean) <= high <= 1
