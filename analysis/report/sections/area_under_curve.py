@@ -56,7 +56,7 @@ def areas(results: Results) -> dict[tuple[str, str], list[list[object]]]:
         if sizes.height < 2 or sizes["labels"].n_unique() < sizes.height:
             continue
         points = points.join(sizes.select(SIZE_FACTORS), on=SIZE_FACTORS).sort(
-            pl.col(INITIALISATION) != "scratch", INITIALISATION, "labels"
+            pl.col(INITIALISATION) != "scratch", INITIALISATION, "labels", DRAW
         )
         labels = sizes["labels"].to_list()
         span = f"{min(labels):.0f} to {max(labels):.0f}"
@@ -71,7 +71,7 @@ def _mean(curve: pl.DataFrame, metric: str) -> tuple[int, str, str]:
     """Draws, mean area and its interval, or why there is none."""
     by_draw = {
         (int(str(draw)), 0): area(own["labels"].to_numpy(), own["value"].to_numpy())
-        for (draw,), own in curve.group_by(DRAW)
+        for (draw,), own in curve.group_by(DRAW, maintain_order=True)
     }
     found = estimate(by_draw, "draws alone", bounds=BOUNDS[metric])
     interval = "none: one draw" if found.low is None else f"{found.low:.3f} to {found.high:.3f}"
