@@ -65,7 +65,7 @@ class _Lists:
     """A column of lists as arrays of some of its rows."""
 
     def __init__(self, column: pl.Series) -> None:
-        self.lengths = column.list.len().to_numpy()
+        self.lengths = column.list.len().to_numpy().astype(np.int64)
         self.ends = np.concatenate([[0], np.cumsum(self.lengths)])
         self.values = column.explode().to_numpy()
 

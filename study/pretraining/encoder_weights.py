@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,10 @@ from study.storage import Storage
 log = logging.getLogger(__name__)
 
 TIMM = "timm:"
+
+_GENERATOR = threading.Lock()
+"""PyTorch's one generator of the process: building a network draws from it, also one whose weights are then loaded, and
+encoders are made side by side in threads."""
 
 
 def check_models(study: Study) -> None:
@@ -82,7 +87,7 @@ def draw_weights(backbone: str, seed: int, path: Path, image_size: int | None = 
 
     from trainables import backbones
 
-    with torch.random.fork_rng(devices=[]):
+    with _GENERATOR, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         backbones.save(backbones.build(backbone, image_size), path, {"initialisation": "scratch"})
 
@@ -96,7 +101,8 @@ def convert_weights(backbone: str, source: str, path: Path, image_size: int | No
     from trainables import backbones
     from trainables.backbones import weights
 
-    module, notes = weights.load(source, backbone, image_size)
+    with _GENERATOR:
+        module, notes = weights.load(source, backbone, image_size)
     for line in notes:
         log.info(line)
     backbones.save(module, path, {"initialisation": "file"})

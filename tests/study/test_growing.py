@@ -1,5 +1,6 @@
 """A study that grows goes on through its driver: what was run stays, what is new is added, what changed is refused."""
 
+import dataclasses
 import importlib.util
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from study.ledger import frame
 from study.maintenance.status import status
 from study.pretraining.encoder_weights import draw_weights
 from study.run import run_study
+from trainables.contracts import PretrainRow
 
 spec = importlib.util.spec_from_file_location("trivial_job", Path(__file__).with_name("trivial_job.py"))
 job = importlib.util.module_from_spec(spec)
@@ -52,7 +54,8 @@ def run(tmp_path, ray_cluster, monkeypatch):
 
     def pretrain(recipe, *, weights, **_):
         draw_weights(recipe["backbone"], recipe["seed"], weights)
-        return [{"step": 1, "images": 64, "loss": 0.5}]
+        nothing = dict.fromkeys(field.name for field in dataclasses.fields(PretrainRow))
+        return [PretrainRow(**nothing | {"step": 1, "images": 64, "loss": 0.5})]
 
     monkeypatch.setattr("study.run.session", joined)
     monkeypatch.setattr("study.pretraining.encoders.pretrain", pretrain)

@@ -138,7 +138,7 @@ def labels(panel: pl.DataFrame, saved: Sequence[Saving]) -> str:
 
 
 def _by_size(panel: pl.DataFrame) -> list[pl.DataFrame]:
-    sizes = panel.group_by(SIZE_FACTORS).agg(pl.col("n_labels").median()).sort("n_labels")
+    sizes = panel.group_by(SIZE_FACTORS).agg(pl.col("n_labels").median()).sort("n_labels", *SIZE_FACTORS)
     return [panel.filter(size_kind=s["size_kind"], size_value=s["size_value"]) for s in sizes.iter_rows(named=True)]
 
 

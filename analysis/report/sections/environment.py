@@ -15,5 +15,5 @@ def render(results: Results) -> Raw:
     runs = pl.concat([study.trials.select(names), study.finals.select(names)])
     if runs.is_empty():
         return html.paragraph("No run has recorded its environment yet.")
-    counts = runs.group_by(names).len(name="runs").sort("runs", descending=True)
+    counts = runs.group_by(names).len(name="runs").sort(-pl.col("runs").cast(pl.Int64), *names, nulls_last=True)
     return html.table(["labelcurve", *names[1:], "runs"], counts.rows(), numbers={5, 7})

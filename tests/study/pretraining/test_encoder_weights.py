@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from safetensors import safe_open
@@ -74,3 +75,24 @@ def test_a_size_that_a_network_cannot_take_is_refused_before_anything_is_compute
     with pytest.raises(InputRefused, match=message) as refused:
         check_models(read_study("quickstart", asked))
     assert "\n" not in str(refused.value)
+
+
+def test_weights_made_side_by_side_are_those_made_alone(tmp_path):
+    """Building a network draws from the process's one generator, which threads share."""
+    source = tmp_path / "source.safetensors"
+    draw_weights("resnet10t", 3, source)
+
+    def drawn(name):
+        draw_weights("resnet10t", 7, tmp_path / name)
+        return (tmp_path / name).read_bytes()
+
+    def converted(name):
+        convert_weights("resnet10t", str(source), tmp_path / name)
+        return (tmp_path / name).read_bytes()
+
+    alone = {drawn: drawn("drawn"), converted: converted("converted")}
+    assert alone[drawn] != alone[converted]
+    jobs = [drawn, converted] * 12
+    with ThreadPoolExecutor(4) as threads:
+        found = threads.map(lambda make, k: make(str(k)), jobs, range(len(jobs)))
+        assert list(found) == [alone[make] for make in jobs]
