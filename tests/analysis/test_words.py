@@ -74,8 +74,8 @@ def test_no_panel_answer_or_difference_mixes_two_levels(twice, made):
     figure = learning_curves(table)
     assert len(figure.axes) == 2
     for ax in figure.axes:
-        points = [line for line in ax.get_lines() if line.get_label() == "scratch"]
-        assert len(points) == 1 and len(points[0].get_xdata()) == 4
+        lines = [line for line in ax.get_lines() if line.get_label() == "scratch"]
+        assert len(lines) == 1 and len(lines[0].get_xdata()) == 4
     assert len(answers(Results(twice, "/nowhere", {}, [], {}, "auc", "scratch"))) == 2
     alone = apart.filter(against="scratch")
     assert alone.group_by("initialisation", "size_value").len()["len"].unique().to_list() == [2]

@@ -4,6 +4,7 @@ import dataclasses
 
 import polars as pl
 import pytest
+from scipy.special import expit, logit
 
 from analysis.statistics.differences import DIFFERENCE_SCHEMA, differences
 from analysis.statistics.label_efficiency import TABLE_SCHEMA, label_efficiency
@@ -22,12 +23,16 @@ def by_hand(make, scores_of):
 
 
 def test_final_seeds_are_averaged_within_a_draw_and_never_counted_as_draws(make):
-    """Draw means .6 .7 .8 whatever the seeds do: mean .7, half width 4.303 x .1 / sqrt 3."""
-    study = by_hand(make, {("scratch", 0): [0.5, 0.7], ("scratch", 1): [0.7, 0.7], ("scratch", 2): [0.85, 0.75]})
+    """Draw means .68 .70 .72 whatever the seeds do: half width 4.303 x .02 / sqrt 3 = .04968, on the logit scale.
+
+    One new model: variance .0004 x 4/3 between draws, and half the seeds' own mean (.0008 + .0002 + .0002) / 3.
+    """
+    study = by_hand(make, {("scratch", 0): [0.66, 0.70], ("scratch", 1): [0.69, 0.71], ("scratch", 2): [0.71, 0.73]})
     (row,) = label_efficiency(points(study)).to_dicts()
     assert row["mean"] == pytest.approx(0.7)
-    assert row["high"] - row["mean"] == pytest.approx(4.302653 * 0.1 / 3**0.5)
-    assert row["mean"] - row["pi_low"] == pytest.approx(4.302653 * 0.1 * (4 / 3) ** 0.5)
+    assert row["high"] == pytest.approx(expit(logit(0.7) + 4.302653 * 0.02 / 3**0.5 / 0.21))
+    one = (0.0004 * 4 / 3 + 0.0012 / 3 / 2) ** 0.5
+    assert row["pi_low"] == pytest.approx(expit(logit(0.7) - 4.302653 * one / 0.21))
     assert (row["n_draws"], row["n_seeds"], row["n_runs"]) == (3, 2, 6)
     assert (row["n_labels"], row["n_labels_min"], row["n_labels_max"]) == (48, 48, 48)
     assert (row["searched"], row["defaults"], row["search_budget"]) == (3, 0, 4)
@@ -60,7 +65,7 @@ def test_pairing_takes_away_what_both_share(made):
 
 
 def test_at_the_full_size_there_is_no_prediction_interval(made):
-    full = [r for r in label_efficiency(points(made, metrics=("auc",))).to_dicts() if r["size_value"] == 1]
+    full = label_efficiency(points(made, metrics=("auc",))).filter(size_value=1, adaptation="linear").to_dicts()
     assert all("training noise only" in r["target"] and r["pi_low"] is None for r in full)
 
 
