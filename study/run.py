@@ -22,7 +22,7 @@ from study.failpoints import failpoint
 from study.finals.stage import failed_cells, final_stage
 from study.ingest import check_sources, ingest
 from study.ledger import Ledger, lock
-from study.planning.accepted import accept, accepted, check_accepted, planned, spaces
+from study.planning.accepted import accept, accepted, check_accepted, claims_made, planned, spaces
 from study.planning.plan import make_plan
 from study.pretraining.encoder_weights import check_models, check_weights
 from study.pretraining.encoders import Encoders
@@ -84,6 +84,7 @@ def report(root: str | Path | Storage) -> str:
     """Write the report of a study's folder anew from what its ledger holds."""
     storage = Storage.at(root)
     spec, cells = accepted(storage) or {}, planned(storage).cells.to_dicts()
+    spec["claims"] = claims_made(storage)
     return write_report(storage, spec=spec, planned=cells, spaces=spaces(spec))
 
 

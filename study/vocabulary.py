@@ -127,7 +127,8 @@ SELECTIONS = (*SEARCHED, "defaults")
 Kind = Literal["single", "multi"]
 """Of labels: one class an image, or findings that come together."""
 
-UNITS = ("image", "patient")
+Unit = Literal["image", "patient"]
+UNITS: tuple[Unit, ...] = get_args(Unit)
 """What a score counts."""
 
 HYPERPARAMETERS: dict[str, type[int] | type[float]] = {

@@ -13,6 +13,7 @@ from analysis.report.sections import (
     area_under_curve,
     claims,
     environment,
+    goals,
     missing_results,
     own_queries,
     paired_differences,
@@ -22,6 +23,8 @@ from analysis.report.sections import (
     search_findings,
     trained_long_enough,
 )
+from analysis.statistics.claims import Claim
+from analysis.statistics.goals import Goal
 from analysis.statistics.search_audit import Spaces
 from analysis.tables import StudyTables, load, missing
 
@@ -33,6 +36,7 @@ SECTIONS: list[ModuleType] = [
     scores_by_labels,
     area_under_curve,
     paired_differences,
+    goals,
     claims,
     trained_long_enough,
     pretraining_runs,
@@ -60,9 +64,9 @@ def write_report(
 ) -> str:
     """Write report.html, figures/*.png and figures/label_efficiency.csv into the study's folder; returns the page.
 
-    root: the study's folder, a path or an fsspec URL. spec: the resolved study, whose `claims` are examined. planned:
-    the factors of every planned cell. spaces: what each adaptation searched. An
-    unfinished study gives a page that says so.
+    root: the study's folder, a path or an fsspec URL. spec: the resolved study, whose `goals` are looked for and whose
+    `claims` are examined (`post_hoc` beside those made after a test set was opened). planned: the factors of every
+    planned cell. spaces: what each adaptation searched. An unfinished study gives a page that says so.
     Raises study.ledger.Damaged where a table cannot be read.
     """
     from study.storage import Storage
@@ -82,7 +86,8 @@ def render(
     against: str,
 ) -> str:
     """`write_report` on frames that are loaded already."""
-    results = Results(study, storage.root, spec, planned, spaces or {}, metric, against)
+    asked = [Claim.of(claim) for claim in spec.get("claims", [])], [Goal.of(goal) for goal in spec.get("goals", [])]
+    results = Results(study, storage.root, spec, planned, spaces or {}, metric, against, *asked)
     title = str(spec.get("name") or storage.root.rpartition("/")[2])
     page = html.page(
         title,

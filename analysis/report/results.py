@@ -10,10 +10,12 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from analysis.report import html
+from analysis.statistics.claims import Claim
 from analysis.statistics.convergence import chosen_curves
 from analysis.statistics.differences import differences
+from analysis.statistics.goals import Goal
 from analysis.statistics.label_efficiency import first_unit, label_efficiency
-from analysis.statistics.points import Placed, points
+from analysis.statistics.points import METRICS, Placed, points
 from analysis.statistics.search_audit import Spaces
 from analysis.tables import StudyTables
 
@@ -24,7 +26,7 @@ class Results:
 
     root: the study's folder, a path or URL. spec: the resolved study. planned: the factors of every planned cell.
     spaces: what each adaptation searched. metric, against: what curves are drawn of and differences taken from.
-    figures: those drawn so far, PNG by name.
+    claims, goals: what is examined beside them. figures: those drawn so far, PNG by name.
     """
 
     tables: StudyTables
@@ -34,17 +36,24 @@ class Results:
     spaces: Spaces
     metric: str
     against: str
+    claims: Sequence[Claim] = ()
+    goals: Sequence[Goal] = ()
     figures: dict[str, bytes] = field(default_factory=dict)
 
     @cached_property
     def points(self) -> list[Placed]:
-        """The points of all curves, by every metric that is reported and in every unit."""
-        return points(self.tables)
+        """The points of all curves, in every unit, by every metric that is reported or asked for."""
+        asked = {each.metric for each in (*self.claims, *self.goals)}
+        return points(self.tables, metrics=[*METRICS, *sorted(asked - set(METRICS))])
+
+    def points_of(self, metric: str) -> list[Placed]:
+        """Those by one metric."""
+        return [placed for placed in self.points if placed.metric == metric]
 
     @cached_property
     def everything(self) -> pl.DataFrame:
         """The label-efficiency table of `points`."""
-        return label_efficiency(self.points)
+        return label_efficiency([placed for placed in self.points if placed.metric in METRICS])
 
     @cached_property
     def scores(self) -> pl.DataFrame:

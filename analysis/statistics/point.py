@@ -141,9 +141,7 @@ def _patients(
     return values, min(c.df for part in parts for c in part), None
 
 
-def _encoders(
-    points: Sequence[Point], draws: list[int], encoders: list[list[int]]
-) -> tuple[list[np.ndarray], str]:
+def _encoders(points: Sequence[Point], draws: list[int], encoders: list[list[int]]) -> tuple[list[np.ndarray], str]:
     """Groups of pre-training runs, and whose encoders the target names."""
     owners = list(dict.fromkeys(p.encoder for p in points if p.encoder is not None))
     runs = {}

@@ -27,6 +27,7 @@ EXTENTS = [
     ("adaptations", "*", "draws"),
     ("adaptations", "*", "trials"),
     ("adaptations", "*", "finals"),
+    ("goals",),
     ("claims",),
     ("resources",),
     ("track",),

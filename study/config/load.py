@@ -26,14 +26,7 @@ def read_study(study: str, assignments: Sequence[str] = ()) -> Study:
         InputRefused: naming the file, the line and key, and the nearest valid name.
     """
     path = _find(study)
-    try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputRefused(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(node, yaml.MappingNode):
-        raise InputRefused(f"{path}: a study file is a mapping of settings (name, tasks, adaptations, ...)")
-    lines: dict[tuple, int] = {}
-    values = _construct(node, (), lines, path)
+    values, lines = _values(path, "a study file is a mapping of settings (name, tasks, adaptations, ...)")
     for assignment in assignments:
         _assign(values, assignment)
     return check(values, lines=lines, source=str(path), folder=path.parent)
@@ -51,6 +44,33 @@ def check(values: dict, *, lines: dict[tuple, int] | None = None, source: str, f
 
     check_references(study, refuse)
     return _absolute(study, folder)
+
+
+def read_claims(path: Path, accepted: dict[str, Any]) -> Study:
+    """An accepted study with the `claims` and `goals` of a file of their own in the place of its own.
+
+    Raises:
+        InputRefused: naming the file, the line and key.
+    """
+    if not path.is_file():
+        raise InputRefused(f"{path}: there is no such file")
+    needed = "a file of claims is a mapping with `claims`, a list, and `goals` if any"
+    values, lines = _values(path, needed)
+    if not values or values.keys() - {"claims", "goals"}:
+        raise InputRefused(f"{path}: {needed}")
+    return check({**accepted, "claims": [], "goals": [], **values}, lines=lines, source=str(path), folder=path.parent)
+
+
+def _values(path: Path, needed: str) -> tuple[dict[str, Any], dict[tuple, int]]:
+    """A file's mapping, and the line of each key path in it."""
+    try:
+        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputRefused(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(node, yaml.MappingNode):
+        raise InputRefused(f"{path}: {needed}")
+    lines: dict[tuple, int] = {}
+    return _construct(node, (), lines, path), lines
 
 
 def _find(study: str) -> Path:

@@ -1,9 +1,11 @@
 """References from one part of a study file to another, and the names that the code itself defines."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from study.config import Study, search_space
+from study.config.claims import ClaimConfig, GoalConfig
 from study.suggestions import did_you_mean
+from study.vocabulary import METRIC_NAMES, SMALLER_IS_BETTER
 from trainables import adaptations
 
 Refuse = Callable[[tuple, str], None]
@@ -33,8 +35,7 @@ def check_references(study: Study, refuse: Refuse) -> None:
         )
     if study.window[0] >= study.window[1]:
         refuse(("window",), "give [low, high] in Hounsfield units with low < high")
-    if study.claims:
-        _check_claims(study, refuse)
+    check_claims(study, study.goals, study.claims, refuse)
     for name, adaptation in study.adaptations.items():
         at = ("adaptations", name)
         if name not in adaptations.names():
@@ -59,24 +60,33 @@ def check_references(study: Study, refuse: Refuse) -> None:
             refuse((*at, "search", "sampler"), f"{adaptation.search.sampler} needs a package: pip install {package}")
 
 
-def _check_claims(study: Study, refuse: Refuse) -> None:
-    """A claim compares two methods, whose encoders pair by their seeds; scratch and files have one encoder each."""
-    from trainables.scoring.metrics import METRICS  # takes a second to import, and few studies make claims
-
-    paired = [name for name in study.compared() if name in study.pretraining.methods]
-    for i, claim in enumerate(study.claims):
-        for key, name in (("initialisation", claim.initialisation), ("not_worse_than", claim.not_worse_than)):
-            if name in study.compared() and name not in paired:
-                refuse(("claims", i, key), f"`{name}` has no pre-training runs to pair; name a pre-training method")
-            if name not in paired:
-                refuse(("claims", i, key), f"unknown initialisation {name!r}{did_you_mean(name, paired)}")
-        if claim.initialisation == claim.not_worse_than:
-            refuse(("claims", i, "not_worse_than"), "a claim compares two initialisations, but this is the same one")
-        if claim.metric not in METRICS:
-            refuse(("claims", i, "metric"), f"unknown metric {claim.metric!r}{did_you_mean(claim.metric, METRICS)}")
+def check_claims(study: Study, goals: Sequence[GoalConfig], claims: Sequence[ClaimConfig], refuse: Refuse) -> None:
+    """What goals and claims name is part of the study, and a goal points where its metric gets better."""
+    for i, goal in enumerate(goals):
+        _check_scored(study, ("goals", i), goal, refuse)
+        direction = "at_most" if goal.metric in SMALLER_IS_BETTER else "at_least"
+        if getattr(goal, direction) is None:
+            given = "at_least" if direction == "at_most" else "at_most"
+            refuse(("goals", i, given), f"{goal.metric} gets better the other way; give `{direction}`")
+    for i, claim in enumerate(claims):
+        at = ("claims", i)
+        other = "against" if claim.not_worse_than is None else "not_worse_than"
+        for key, name in (("initialisation", claim.initialisation), (other, claim.other)):
+            if name not in study.compared():
+                refuse((*at, key), f"unknown initialisation {name!r}{did_you_mean(name, study.compared())}")
+        if claim.initialisation == claim.other:
+            refuse((*at, other), "a claim compares two initialisations, but this is the same one")
+        _check_scored(study, at, claim, refuse)
         if claim.adaptation is not None and claim.adaptation not in study.adaptations:
             unknown = f"unknown adaptation {claim.adaptation!r}{did_you_mean(claim.adaptation, study.adaptations)}"
-            refuse(("claims", i, "adaptation"), unknown)
+            refuse((*at, "adaptation"), unknown)
+
+
+def _check_scored(study: Study, at: tuple, asked: GoalConfig | ClaimConfig, refuse: Refuse) -> None:
+    if asked.metric not in METRIC_NAMES:
+        refuse((*at, "metric"), f"unknown metric {asked.metric!r}{did_you_mean(asked.metric, METRIC_NAMES)}")
+    if asked.task is not None and asked.task not in study.tasks:
+        refuse((*at, "task"), f"unknown task {asked.task!r}{did_you_mean(asked.task, study.tasks)}")
 
 
 def _check_start(study: Study, name: str, known: list[str], refuse: Refuse) -> None:

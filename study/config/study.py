@@ -9,24 +9,10 @@ from study.data.task import Task
 from study.fields import Name, StrictConfig
 
 from .adaptation import AdaptationConfig, Scoring, Selection
+from .claims import ClaimConfig, GoalConfig
 from .corpus import CorpusConfig
 from .pretraining import Pretraining
 from .resources import ResourcesConfig
-
-
-class ClaimConfig(StrictConfig):
-    """That an initialisation scores less than ``margin`` below another; of all adaptations, or of the one named."""
-
-    initialisation: str
-    """The one that is claimed to be not worse."""
-    not_worse_than: str
-    """The one that it is compared with."""
-    margin: Annotated[float, Field(gt=0)]
-    """By how much it may be worse, in the metric's own units."""
-    metric: str = "auc"
-    """What is compared."""
-    adaptation: str | None = None
-    """The adaptation that the claim is about; all of the study's where none is named."""
 
 
 class Study(StrictConfig):
@@ -64,6 +50,8 @@ class Study(StrictConfig):
     """How a cell's setting is chosen."""
     scoring: Scoring = Scoring()
     """How final runs are scored."""
+    goals: list[GoalConfig] = []
+    """Scores for which the report says how many labels they need."""
     claims: list[ClaimConfig] = []
     """What is claimed beforehand, examined by the report."""
     resources: ResourcesConfig = ResourcesConfig()

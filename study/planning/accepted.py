@@ -12,15 +12,18 @@ import yaml
 
 from study import versions
 from study.config import AdaptationConfig, Study
+from study.config.claims import ClaimConfig
 from study.config.compatibility import check_growth, plain
 from study.errors import InputRefused
-from study.ledger import TABLES
+from study.ledger import TABLES, count
 from study.planning.plan import Plan
 from study.storage import Storage
 from study.vocabulary import DEFAULT_FACTORS
 from trainables import adaptations
 
 PLAN, EARLIER_PLAN = "plan.parquet", "plan.json"
+OPENED = "# Tasks whose test sets had been opened when this was accepted: "
+"""First line of an accepted file, before a JSON list."""
 Root = str | Path | Storage
 BUDGETS = ("trials", "finals", "search_budget")
 
@@ -45,8 +48,32 @@ class Planned:
 def accepted(root: Root) -> dict | None:
     """The study that the results under ``root`` were last run with, as plain values."""
     storage = Storage.at(root)
-    names = sorted(name for name in storage.list("spec") if name.endswith(".yaml"))
+    names = _specs(storage)
     return yaml.safe_load(storage.read_bytes(names[-1])) if names else None
+
+
+def claims_made(root: Root) -> list[dict[str, Any]]:
+    """The claims of the study accepted last, each with `post_hoc`: whether a test set that it is about had been opened
+    by a final run when it was made. Where nobody noted that, a claim of a later file than the first is post hoc.
+    """
+    storage = Storage.at(root)
+    made: dict[str, bool] = {}
+    claims: list[dict[str, Any]] = []
+    for number, name in enumerate(_specs(storage)):
+        text = storage.read_bytes(name).decode()
+        study = yaml.safe_load(text)
+        first = text.partition("\n")[0]
+        known = (
+            json.loads(first.removeprefix(OPENED)) if first.startswith(OPENED) else list(study["tasks"]) * bool(number)
+        )
+        claims = [ClaimConfig.model_validate(claim).model_dump() for claim in study.get("claims", [])]
+        late = {json.dumps(c): bool(known if c["task"] is None else c["task"] in known) for c in claims}
+        made = {text: made.get(text, post_hoc) for text, post_hoc in late.items()}
+    return [claim | {"post_hoc": made[json.dumps(claim)]} for claim in claims]
+
+
+def _specs(storage: Storage) -> list[str]:
+    return sorted(name for name in storage.list("spec") if name.endswith(".yaml"))
 
 
 def check_accepted(root: Root, study: Study) -> None:
@@ -76,8 +103,9 @@ def accept(root: Root, study: Study, plan: Plan) -> None:
     """Keep the resolved study as the next ``spec/NNN.yaml`` where it says anything new, and the plan beside it."""
     storage = Storage.at(root)
     if accepted(storage) != plain(study):
-        number = 1 + max((int(Path(name).stem) for name in storage.list("spec") if name.endswith(".yaml")), default=0)
-        text = yaml.safe_dump(plain(study), sort_keys=False, allow_unicode=True)
+        number = 1 + max((int(Path(name).stem) for name in _specs(storage)), default=0)
+        opened = count(storage.root, "finals", ["task"], lambda rows: rows.unique())["task"].sort().to_list()
+        text = OPENED + json.dumps(opened) + "\n" + yaml.safe_dump(plain(study), sort_keys=False, allow_unicode=True)
         storage.write_atomic(f"spec/{number:03d}.yaml", text.encode())
     runs = [encoder.factors for encoder in plan.pretraining_runs]
     budgets = {name: adaptation.trials for name, adaptation in study.adaptations.items()}

@@ -177,10 +177,17 @@ def test_a_claim_names_two_methods_a_margin_and_where_it_wants_a_metric_and_an_a
     "claim, line",
     [
         ("{initialisation: aa, not_worse_than: b, margin: 1}", "claims.0.initialisation: unknown.*did you mean 'a'"),
-        ("{initialisation: a, not_worse_than: scratch, margin: 1}", "claims.0.not_worse_than: `scratch` has no pre-tr"),
+        ("{initialisation: a, not_worse_than: sparc, margin: 1}", "claims.0.not_worse_than: unknown initialisation"),
         ("{initialisation: a, not_worse_than: a, margin: 1}", "claims.0.not_worse_than: .*is the same one"),
-        ("{initialisation: a, not_worse_than: b, margin: 0}", "claims.0.margin: .*greater than 0"),
-        ("{initialisation: a, not_worse_than: b}", "claims.0.margin: is missing"),
+        ("{initialisation: a, not_worse_than: b, margin: 0}", "claims.0: margin: .*needs one, in units of auc"),
+        ("{initialisation: a, not_worse_than: b}", "claims.0: margin: .*needs one"),
+        ("{initialisation: a, against: b, not_worse_than: b, margin: 1}", "claims.0: .*the other initialisation once"),
+        ("{initialisation: a, margin: 1}", "claims.0: .*the other initialisation once"),
+        ("{form: saves_label, initialisation: a, against: b}", "claims.0.form: .*saves_labels"),
+        ("{form: saves_labels, initialisation: a, against: b}", "claims.0: labels: .*needs a number of labels"),
+        ("{form: more_robust, initialisation: a, against: b, labels: 9, against_labels: 9}", "claims.0: against_l"),
+        ("{form: difference, initialisation: a, against: b, task: findin}", "claims.0.task: .*did you mean 'finding'"),
+        ("{form: difference, initialisation: a, against: b, unit: scan}", "claims.0.unit: .*'image' or 'patient'"),
         ("{initialisation: a, not_worse_then: b, margin: 1}", "did you mean 'not_worse_than'"),
         ("{initialisation: a, not_worse_than: b, margin: 1, metric: acu}", "claims.0.metric: .*did you mean 'auc'"),
         ("{initialisation: a, not_worse_than: b, margin: 1, adaptation: ful}", "claims.0.adaptation: .*'full'"),
@@ -189,6 +196,28 @@ def test_a_claim_names_two_methods_a_margin_and_where_it_wants_a_metric_and_an_a
 def test_a_claim_that_cannot_be_examined_is_refused_by_its_place(claim, line):
     with pytest.raises(InputRefused, match=line):
         read_study("quickstart", [CLAIMED, f"claims=[{claim}]"])
+
+
+def test_a_claim_of_today_loads_as_the_form_it_was():
+    claims = "claims=[{initialisation: a, not_worse_than: b, margin: 0.02}]"
+    (claim,) = read_study("quickstart", [CLAIMED, claims]).claims
+    assert (claim.form, claim.other, claim.labels) == ("non_inferior", "b", None)
+
+
+@pytest.mark.parametrize(
+    "goal, line",
+    [
+        ("{metric: auc}", "goals.0: a goal is one of"),
+        ("{metric: auc, at_least: 0.8, at_most: 0.9}", "goals.0: a goal is one of"),
+        ("{metric: auc, at_most: 0.8}", "goals.0.at_most: auc gets better the other way; give `at_least`"),
+        ("{metric: brier, at_least: 0.8}", "goals.0.at_least: .*give `at_most`"),
+        ("{metric: acu, at_least: 0.8}", "goals.0.metric: .*did you mean 'auc'"),
+        ("{task: fnding, at_least: 0.8}", "goals.0.task: .*did you mean 'finding'"),
+    ],
+)
+def test_a_goal_that_cannot_be_asked_is_refused_by_its_place(goal, line):
+    with pytest.raises(InputRefused, match=line):
+        read_study("quickstart", [CLAIMED, f"goals=[{goal}]"])
 
 
 FULL = GOOD.replace("  linear:\n", "  full:\n    search: {sampler: cmaes, generation: 2}\n    space: SPACE\n")
