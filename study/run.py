@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from analysis.report.claims_text import examined
 from analysis.report.report import write_report
+from analysis.tables import load
 from cluster.errors import ClusterUnavailable
 from cluster.session import Resources, session
 from study.config import Study
+from study.config.load import read_claims
 from study.console import Console, shown
 from study.data.pseudonyms import PseudonymKey, find_key
 from study.errors import InputRefused, SurroundingsFailed
@@ -86,6 +89,13 @@ def report(root: str | Path | Storage) -> str:
     spec, cells = accepted(storage) or {}, planned(storage).cells.to_dicts()
     spec["claims"] = claims_made(storage)
     return write_report(storage, spec=spec, planned=cells, spaces=spaces(spec))
+
+
+def examine(root: str | Path | Storage, file: Path) -> list[str]:
+    """What results say to the claims and goals of a file, in lines; raises InputRefused for what it cannot ask."""
+    storage = Storage.at(root)
+    asked = read_claims(file, accepted(storage) or {}).model_dump()
+    return examined(load(storage), asked["claims"], asked["goals"])
 
 
 def _run(

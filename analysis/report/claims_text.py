@@ -70,7 +70,7 @@ def examined(tables: StudyTables, claims: Sequence[Mapping[str, Any]], goals: Se
     """What a study says to claims and goals that come after its results, in plain values as in a study file."""
     made = [Claim.of({**claim, "post_hoc": True}) for claim in claims]
     wanted = [Goal.of(goal) for goal in goals]
-    found = points(tables, metrics=sorted({each.metric for each in (*made, *wanted)}))
+    found = points(tables, metrics=sorted({claim.metric for claim in made} | {goal.metric for goal in wanted}))
     lines = [line for claim in made for line in verdict_lines(examine(_of(found, claim.metric), claim))]
     return lines + [needed_line(each) for goal in wanted for each in needed(_of(found, goal.metric), goal)]
 

@@ -43,7 +43,7 @@ class Results:
     @cached_property
     def points(self) -> list[Placed]:
         """The points of all curves, in every unit, by every metric that is reported or asked for."""
-        asked = {each.metric for each in (*self.claims, *self.goals)}
+        asked = {claim.metric for claim in self.claims} | {goal.metric for goal in self.goals}
         return points(self.tables, metrics=[*METRICS, *sorted(asked - set(METRICS))])
 
     def points_of(self, metric: str) -> list[Placed]:

@@ -1,7 +1,7 @@
 """What more of would have decided, if the estimate stayed where it is."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 from scipy.stats import t as student
@@ -24,13 +24,13 @@ def would_decide(found: Contrast, away: float, joint: Joint, level: float = LEVE
     counts = _counts(found, joint)
     alone = []
     for words, (count, sources) in counts.items():
-        enough = _fewest(lambda times, own=sources: _half(found, joint, own, times, level) < away)
+        enough = _fewest(found, joint, sources, away, level)
         if enough is not None:
             alone.append(f"{math.ceil(count * enough)} {words} instead of {count}")
     if alone:
         return f"if the estimate stayed: {' or '.join(alone)}"
     every = [source for _, sources in counts.values() for source in sources]
-    enough = _fewest(lambda times: _half(found, joint, every, times, level) < away)
+    enough = _fewest(found, joint, every, away, level)
     if enough is None:
         return f"the estimate lies so near the bound that {MOST} times as many of everything would not decide"
     whole = ", ".join(f"{math.ceil(count * enough)} {words}" for words, (count, _) in counts.items())
@@ -49,9 +49,10 @@ def _counts(found: Contrast, joint: Joint) -> dict[str, tuple[int, list[str]]]:
     return counts
 
 
-def _fewest(enough: Callable[[float], bool]) -> float | None:
+def _fewest(found: Contrast, joint: Joint, sources: list[str], away: float, level: float) -> float | None:
+    """How many times as many are enough."""
     for times in np.geomspace(1.05, MOST, 120):
-        if enough(float(times)):
+        if _half(found, joint, sources, float(times), level) < away:
             return float(times)
     return None
 

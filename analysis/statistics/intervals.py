@@ -68,8 +68,8 @@ def _estimate(
         mean = float(whole.means.means @ np.asarray(weights))
         return Estimate(mean, reason=ONE_DRAW, pi_reason=ONE_DRAW, draws=count)
     found = whole.means.contrast(weights)
-    target, reason = whole.target, whole.reason
-    low = high = None
+    target: str | None = whole.target
+    reason, low, high = whole.reason, None, None
     if bounds == (0.0, 1.0) and _too_near(found.value, whole):
         reason, target = _TOO_NEAR, None
     else:

@@ -13,13 +13,8 @@ def add_to(commands: Any) -> None:
 
 
 def _claims(options: argparse.Namespace) -> int:
-    from analysis.report.claims_text import examined
-    from analysis.tables import load
-    from study.config.load import read_claims
-    from study.planning.accepted import accepted, find_root
+    from study.planning.accepted import find_root
+    from study.run import examine
 
-    root = find_root(options.results)
-    asked = read_claims(options.file, accepted(root) or {}).model_dump()
-    for line in examined(load(root), asked["claims"], asked["goals"]):
-        print(line)
+    print("\n".join(examine(find_root(options.results), options.file)))
     return 0

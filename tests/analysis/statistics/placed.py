@@ -11,8 +11,21 @@ from study.vocabulary import CURVE_FACTORS
 PATIENTS = 40
 
 
-def curve(name, heights, *, draws=5, noise=0.0, error=0.0, seed=0, unit="patient", task="covid", adaptation="linear",
-          metric="auc", encoders=1, tests=None):
+def curve(
+    name,
+    heights,
+    *,
+    draws=5,
+    noise=0.0,
+    error=0.0,
+    seed=0,
+    unit="patient",
+    task="covid",
+    adaptation="linear",
+    metric="auc",
+    encoders=1,
+    tests=None,
+):
     """A point a size of {labels: height}; noise: of draws, error: standard error over test patients, by initialisation.
 
     What draws and patients add is the initialisation's own, drawn once, and centred: means are the heights.
@@ -25,7 +38,9 @@ def curve(name, heights, *, draws=5, noise=0.0, error=0.0, seed=0, unit="patient
     moved = (moved - moved.mean()) / np.linalg.norm(moved - moved.mean()) * error
     for labels, height in heights.items():
         scores = {(d, e): height + spread[d] for d in range(draws) for e in range(encoders)}
-        parts = {run: Components(value, moved, tuple(range(PATIENTS)), PATIENTS // 2 - 1) for run, value in scores.items()}
+        parts = {
+            run: Components(value, moved, tuple(range(PATIENTS)), PATIENTS // 2 - 1) for run, value in scores.items()
+        }
         factors = dict.fromkeys(CURVE_FACTORS) | {
             "initialisation": name, "task": task, "adaptation": adaptation, "size_kind": "count", "size_value": labels,
             "validation": "paid", "length": "epochs", "label_noise": 0.0,

@@ -1,4 +1,4 @@
-"""A claim is supported where its interval lies where it is claimed, refuted where it lies beyond, and else left open."""
+"""A claim is supported where its interval lies where it is claimed, refuted where it lies beyond, else left open."""
 
 import dataclasses
 
@@ -139,5 +139,7 @@ def test_what_would_decide_is_said_and_would_have_decided():
 
 
 def test_a_claim_of_todays_file_is_one_of_non_inferiority():
-    claim = Claim.of({"initialisation": "a", "not_worse_than": "b", "margin": 0.02, "metric": "auc", "adaptation": None})
+    claim = Claim.of(
+        {"initialisation": "a", "not_worse_than": "b", "margin": 0.02, "metric": "auc", "adaptation": None}
+    )
     assert claim == Claim("non_inferior", "a", "b", 0.02)
