@@ -12,10 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+import polars as pl
 from scipy.stats import norm
 
 from analysis.statistics.point import ENCODERS_FOR_A_METHOD, Point
+from analysis.statistics.points import Placed
 from analysis.statistics.variance_components import components, mean_of_folds
+from study.vocabulary import CURVE_FACTORS, DEFAULT_FACTORS
 
 HARD, HARD_IMAGE, HARD_FOR_METHOD, RUN, RUN_IMAGE = 0.6, 0.4, 0.3, 0.4, 0.5
 SPREAD = HARD**2 + HARD_IMAGE**2 + HARD_FOR_METHOD**2 + RUN**2 + RUN_IMAGE**2
@@ -143,3 +146,19 @@ def _test(w: World, labels: np.ndarray, p: np.ndarray, who: np.ndarray, fold: np
         else:
             parts.append(components("auc", labels[own], p[own], who[own]))
     return parts[0] if w.folds == 1 else mean_of_folds(parts)
+
+
+def placed(made: Study) -> list[Placed]:
+    """The study's points as those of a task's learning curves."""
+    found = []
+    for (name, size), point in made.points.items():
+        labels = made.world.labels[size]
+        factors = dict.fromkeys(CURVE_FACTORS) | DEFAULT_FACTORS
+        factors |= {"initialisation": name, "task": "made", "adaptation": "linear", "size_kind": "count"}
+        runs = pl.DataFrame(
+            [{"n_train": labels, "n_val": 0, "n_patients": labels, "validation": "paid"}],
+            schema={"n_train": pl.Int32, "n_val": pl.Int32, "n_patients": pl.Int32, "validation": pl.String},
+        )
+        at = {name: factors[name] for name in CURVE_FACTORS} | {"size_value": float(labels)}
+        found.append(Placed(at, "test", "auc", "patient", runs, point))
+    return found
