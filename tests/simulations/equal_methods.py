@@ -28,11 +28,12 @@ FORMS = ("difference", "more_robust", "saves_labels", "crosses_below")
 
 
 def equal(count: int, *, encoders: int = 1, draws: int = 5, patients: int = 50) -> World:
-    """So many methods with one rising curve."""
+    """So many methods with one rising curve. Where each has a single encoder, encoders are alike too: what is said of
+    `this encoder` would otherwise be true of it."""
     names = [f"m{k}" for k in range(count)]
     return World(
         auc=dict.fromkeys(names, RISING), labels=LABELS, shares=SHARES, draws=draws, positive=patients,
-        negative=patients, encoders=dict.fromkeys(names, encoders),
+        negative=patients, encoders=dict.fromkeys(names, encoders), encoder=0.1 if encoders > 1 else 0.0,
     )  # fmt: skip
 
 

@@ -25,7 +25,8 @@ CLASSIFIERS = {"knn": closed_form.nearest, "ridge": closed_form.ridge}
 EARLY = 0.1
 """Share of the budget in which nothing is warned of: warm-up, filling queues and an untrained encoder look alike."""
 STUCK = 0.98
-"""Of the trivial loss; a run that learns is well below it after a tenth of its budget."""
+"""Of the trivial loss; a run that learns is well below it after a tenth of its budget. A loss as far above it or more
+is no sign of collapse: a contrastive loss may begin there and spread its embeddings well."""
 FLAT = 0.1
 """Spread: 0 is one point, 1 the whole sphere. Embeddings with a mean cosine above 0.99 lie below this."""
 NARROW = 2.0
@@ -151,7 +152,7 @@ def warning(
     if row.step < EARLY * steps:
         return None
     signs = []
-    if row.loss_over_trivial is not None and row.loss_over_trivial > STUCK:
+    if row.loss_over_trivial is not None and STUCK < row.loss_over_trivial < 1 / STUCK:
         signs.append("the loss stands at its trivial value")
     if row.spread is not None and row.spread < FLAT:
         signs.append("the embeddings hardly differ")

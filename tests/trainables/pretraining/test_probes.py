@@ -184,6 +184,11 @@ def test_each_sign_of_collapse_has_its_words(sign, words):
     assert probes.warning(replace(HEALTHY, **sign, step=5), history, steps=100) is None, "too early to say"
 
 
+def test_a_loss_well_above_its_trivial_value_is_no_sign_by_itself():
+    assert probes.warning(replace(HEALTHY, loss_over_trivial=1.3), steps=100) is None
+    assert "trivial" in probes.warning(replace(HEALTHY, loss_over_trivial=1.01), steps=100)
+
+
 def test_what_is_not_known_is_not_warned_of():
     assert probes.warning(row(50), [UNTRAINED], steps=100) is None
     assert probes.warning(replace(HEALTHY, probe_ridge=0.2), [replace(UNTRAINED, step=5)], steps=100) is None
