@@ -1,13 +1,17 @@
-"""The report of a study: one HTML file that needs nothing else, its figures as PNG and its table as CSV."""
+"""The report of a study: one HTML file that needs nothing else, its figures and tables as files beside it."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 from analysis.report import html
+from analysis.report.figures import style
 from analysis.report.results import Results
+from analysis.report.saved import save
 from analysis.report.sections import (
     answer,
     area_under_curve,
@@ -62,7 +66,8 @@ def write_report(
     metric: str = "auc",
     against: str = "scratch",
 ) -> str:
-    """Write report.html, figures/*.png and figures/label_efficiency.csv into the study's folder; returns the page.
+    """Write report.html into the study's folder, its figures (SVG, PNG), its tables (CSV, LaTeX) and
+    figures/label_efficiency.csv, the whole of that table; returns the page.
 
     root: the study's folder, a path or an fsspec URL. spec: the resolved study, whose `goals` are looked for and whose
     `claims` are examined (`post_hoc` beside those made after a test set was opened). planned: the factors of every
@@ -88,25 +93,38 @@ def render(
     """`write_report` on frames that are loaded already."""
     asked = [Claim.of(claim) for claim in spec.get("claims", [])], [Goal.of(goal) for goal in spec.get("goals", [])]
     results = Results(study, storage.root, spec, planned, spaces or {}, metric, against, *asked)
+    sections = [_section(module, results) for module in SECTIONS]
     title = str(spec.get("name") or storage.root.rpartition("/")[2])
     page = html.page(
         title,
         html.paragraph("Labelcurve study", class_="eyebrow"),
         html.tag("h1", title),
         html.paragraph(QUESTION, class_="lead"),
+        _contents(results, sections),
         _unfinished(study, planned),
-        *(_section(module, results) for module in SECTIONS),
+        *sections,
+        script=style.javascript() if results.figures else "",
     )
     storage.write_atomic("figures/label_efficiency.csv", results.everything.write_csv().encode())
-    for name, png in results.figures.items():
-        storage.write_atomic(f"figures/{name}.png", png)
+    save(results, storage)
     storage.write_atomic("report.html", page.encode())
     return storage.full("report.html")
 
 
 def _section(module: ModuleType, results: Results) -> html.Raw:
     inside = module.render(results)
-    return html.Raw(html.tag("h2", module.title.format(against=results.against)) + inside) if inside else html.Raw("")
+    title = module.title.format(against=results.against)
+    return html.Raw(html.tag("h2", title, id=_anchor(title)) + inside) if inside else html.Raw("")
+
+
+def _anchor(title: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+
+
+def _contents(results: Results, sections: Sequence[html.Raw]) -> html.Raw:
+    titles = [module.title.format(against=results.against) for module in SECTIONS]
+    links = [html.tag("a", t, href=f"#{_anchor(t)}") for t, there in zip(titles, sections, strict=True) if there]
+    return html.tag("details", html.tag("summary", "On this page"), html.tag("nav", *links, aria_label="Sections"))
 
 
 def _unfinished(study: StudyTables, planned: list[dict]) -> html.Raw:

@@ -1,15 +1,15 @@
 """What the sections of a report are written from."""
 
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import polars as pl
-from matplotlib.figure import Figure
 
 from analysis.report import html
+from analysis.report.figures import style
+from analysis.report.saved import Figure, Table
 from analysis.statistics.claims import Claim
 from analysis.statistics.convergence import chosen_curves
 from analysis.statistics.differences import differences
@@ -19,6 +19,8 @@ from analysis.statistics.points import METRICS, Placed, points
 from analysis.statistics.search_audit import Spaces
 from analysis.tables import StudyTables
 
+NOTHING = html.Raw("")
+
 
 @dataclass(frozen=True)
 class Results:
@@ -26,7 +28,7 @@ class Results:
 
     root: the study's folder, a path or URL. spec: the resolved study. planned: the factors of every planned cell.
     spaces: what each adaptation searched. metric, against: what curves are drawn of and differences taken from.
-    claims, goals: what is examined beside them. figures: those drawn so far, PNG by name.
+    claims, goals: what is examined beside them. figures, written: the charts and tables made so far, by name.
     """
 
     tables: StudyTables
@@ -38,12 +40,14 @@ class Results:
     against: str
     claims: Sequence[Claim] = ()
     goals: Sequence[Goal] = ()
-    figures: dict[str, bytes] = field(default_factory=dict)
+    figures: dict[str, Figure] = field(default_factory=dict)
+    written: dict[str, Table] = field(default_factory=dict)
 
     @cached_property
     def points(self) -> list[Placed]:
         """The points of all curves, in every unit, by every metric that is reported or asked for."""
         asked = {claim.metric for claim in self.claims} | {goal.metric for goal in self.goals}
+        asked |= {name for name in self.tables.scores["metric"].unique() if name.startswith("sensitivity_at_")}
         return points(self.tables, metrics=[*METRICS, *sorted(asked - set(METRICS))])
 
     def points_of(self, metric: str) -> list[Placed]:
@@ -70,11 +74,23 @@ class Results:
         """The training curves of the chosen settings."""
         return chosen_curves(self.tables)
 
-    def figure(self, name: str, figure: Figure | None, caption: str) -> html.Raw:
-        """A figure in the page, kept under its name; nothing where there is none."""
-        if figure is None:
-            return html.Raw("")
-        held = io.BytesIO()
-        figure.savefig(held, format="png", dpi=160, metadata={"Software": None})
-        self.figures[name] = held.getvalue()
-        return html.image(self.figures[name], caption, name.replace("_", " "))
+    def figure(self, name: str, chart: Any | None, caption: str, controls: html.Raw = NOTHING) -> html.Raw:
+        """A chart in the page, kept under its name; nothing where there is none."""
+        if chart is None:
+            return NOTHING
+        drawn = style.svg(chart)
+        self.figures[name] = Figure(drawn, style.png(chart))
+        return html.chart(name, drawn, style.spec(chart), caption, controls)
+
+    def table(
+        self,
+        name: str,
+        header: Sequence[str],
+        rows: Iterable[Sequence[object]],
+        *,
+        numbers: set[int],
+        group: int | None = None,
+    ) -> html.Raw:
+        """A table in the page, kept under its name; see `html.table`."""
+        self.written[name] = Table(list(header), [list(row) for row in rows])
+        return html.table(header, self.written[name].rows, numbers=numbers, group=group, name=name)

@@ -89,7 +89,8 @@ def whole_family(found: Sequence[Pair]) -> Family | None:
     except NothingShared:
         shared = None
     known = shared is not None and len(shared.draws) > 1
-    return family(contrasts, shared.means if known and shared else None, weights)
+    alike = [(pair.first.panel, pair.first.size) for pair in judged]
+    return family(contrasts, shared.means if known and shared else None, weights, alike)
 
 
 def _row(pair: Pair, whole: Family | None, k: int | None, sign: int) -> dict:
@@ -98,7 +99,7 @@ def _row(pair: Pair, whole: Family | None, k: int | None, sign: int) -> dict:
     row |= {"n_draws": len(pair.joint.draws), "reason": pair.joint.reason, "separated": False}
     if k is None or whole is None:
         return row | {"mean": sign * float(pair.joint.means.means @ [1, -1]), "reason": ONE_DRAW}
-    c = whole.contrasts[k]
+    c = pair.joint.means.contrast([1.0, -1.0])
     low, high = _turned(c.interval(LEVEL), sign)
     family_low, family_high = _turned(whole.interval(k), sign)
     counts = not pair.joint.target.startswith(THIS_TEST_SET)

@@ -5,14 +5,15 @@ Single-step max-|t| from the joint distribution of the contrasts (Hothorn, Bretz
 was estimated from few draws of label subsets is drawn towards zero by 1 / D, which errs towards Bonferroni.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import chi2
 from scipy.stats import t as student
 
-from .cell_means import CellMeans, Contrast
+from .cell_means import DRAWS, CellMeans, Contrast
 
 ERROR = 0.05
 """Chance that any of a family's equal pairs is called apart."""
@@ -22,7 +23,7 @@ SIMULATED = 20_000
 
 @dataclass(frozen=True)
 class Family:
-    """contrasts: each by itself. p: adjusted for all. level: of the single intervals that hold together with 95 %."""
+    """contrasts: each by itself, steadied. p: adjusted for all. level: at which single intervals hold together with 95 %."""
 
     contrasts: Sequence[Contrast]
     p: np.ndarray
@@ -38,8 +39,14 @@ class Family:
         return float(student.ppf(0.5 + self.level / 2, c.df) + student.ppf(POWER, c.df)) * c.error
 
 
-def family(contrasts: Sequence[Contrast], means: CellMeans | None, weights: np.ndarray | None) -> Family:
-    """Of contrasts (C of them) and where they come from: joint means and weights (C, K), or None for Bonferroni."""
+def family(
+    contrasts: Sequence[Contrast], means: CellMeans | None, weights: np.ndarray | None, alike: Sequence[Hashable]
+) -> Family:
+    """Of contrasts (C of them) and where they come from: joint means and weights (C, K), or None for Bonferroni.
+
+    alike: (C,) what contrasts have in common that vary alike, such as a size.
+    """
+    contrasts = steadied(contrasts, alike)
     single = np.array([p_value(c) for c in contrasts])
     count = len(contrasts)
     if count == 1 or means is None or weights is None:
@@ -51,6 +58,20 @@ def family(contrasts: Sequence[Contrast], means: CellMeans | None, weights: np.n
     adjusted = np.maximum(adjusted, single)
     level = 1 - max(float(np.quantile(smallest, ERROR)), ERROR / count)
     return Family(contrasts, np.minimum(adjusted, 1), level)
+
+
+def steadied(contrasts: Sequence[Contrast], alike: Sequence[Hashable]) -> list[Contrast]:
+    """No contrast's draws vary less than those of the contrasts like it do on average.
+
+    Of few draws some contrast's variance is far too small by chance, and the largest of many would be that one.
+    """
+    found: dict[Hashable, list[float]] = defaultdict(list)
+    for kind, c in zip(alike, contrasts, strict=True):
+        found[kind].append(c.parts[DRAWS][0])
+    return [
+        Contrast(c.value, {**c.parts, DRAWS: (max(c.parts[DRAWS][0], float(np.mean(found[kind]))), c.parts[DRAWS][1])})
+        for kind, c in zip(alike, contrasts, strict=True)
+    ]
 
 
 def p_value(c: Contrast) -> float:

@@ -29,6 +29,11 @@ class Saving:
     labels: float
     needed: Labels
 
+    @property
+    def most(self) -> float:
+        """The most labels that the set holds: the fewest tried where the curve lies above the level all along."""
+        return float(self.curves.labels[0]) if self.needed.high is None else self.needed.high
+
 
 def savings(points: Sequence[Placed], differences: pl.DataFrame) -> list[Saving]:
     """For each pair of a panel the saving at the most labels at which one is separated as the better, where there is.
@@ -58,6 +63,7 @@ def _saving(panel: Sequence[Placed], row: dict) -> Saving | None:
     if any(both.contrast(both.height(each, labels)).interval(level)[0] <= chance for each in (name, other)):
         return None
     needed = equal_to(both, name, other, labels, level)
-    if needed.empty or needed.high is None or needed.high >= labels:
+    above = needed.empty and needed.above and both.labels[0] < labels
+    if not above and (needed.empty or needed.high is None or needed.high >= labels):
         return None
     return Saving(both, name, other, labels, needed)

@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 
 from analysis.report.figures.learning_curves import learning_curves
+from analysis.report.figures.style import spec
 from analysis.report.results import Results
 from analysis.report.sections.answer import answers
 from analysis.statistics.differences import differences
@@ -71,11 +72,8 @@ def test_no_panel_answer_or_difference_mixes_two_levels(twice, made):
     assert len(table) == 2 * len(alone)
     own = with_setting(table).filter(setting="linear probe")
     assert own["mean"].to_list() == pytest.approx(alone["mean"].to_list())
-    figure = learning_curves(table)
-    assert len(figure.axes) == 2
-    for ax in figure.axes:
-        lines = [line for line in ax.get_lines() if line.get_label() == "scratch"]
-        assert len(lines) == 1 and len(lines[0].get_xdata()) == 4
+    panels = spec(learning_curves(table))["concat"]
+    assert len(panels) == 2
     assert len(answers(Results(twice, "/nowhere", {}, [], {}, "auc", "scratch"))) == 2
     alone = apart.filter(against="scratch")
     assert alone.group_by("initialisation", "size_value").len()["len"].unique().to_list() == [2]
@@ -87,7 +85,7 @@ def test_test_sets_stand_in_panels_of_their_own(made):
     both = pl.concat([scores, scores.with_columns(pl.col("value") - 0.1, test_set=pl.lit("there"))])
     study = StudyTables(runs, both, made.predictions, made.trials, made.curves, made.pretraining)
     figure = learning_curves(label_efficiency(points(study, metrics=("auc",))))
-    assert [ax.get_title(loc="left") for ax in figure.axes] == [
+    assert [panel["layer"][1]["title"] for panel in spec(figure)["concat"]] == [
         "covid, linear probe",
         "covid, linear probe, tested on there",
     ]

@@ -2,14 +2,12 @@
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
-import matplotlib
+import altair as alt
 import polars as pl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
-from analysis.report.figures.style import QUIET, RC, grid, legend, style
+from analysis.report.figures.style import QUIET, colours, grid, width
 from analysis.statistics.pretraining_gain import runs
 
 COLUMNS = 3
@@ -40,42 +38,37 @@ WATCHED = [
 ]
 
 
-def pretraining(rows: pl.DataFrame) -> Figure | None:
+def pretraining(rows: pl.DataFrame) -> alt.ConcatChart | None:
     """Panels of what was recorded, three a row; a line a run. None without rows."""
     rows = rows.filter(pl.col("images").is_not_null())
     if rows.is_empty():
         return None
     rows = rows.with_columns(_scheduled(rows))
     panels = [panel for panel in WATCHED + _schedules(rows) if _drawn(rows, panel)]
-    with matplotlib.rc_context(RC):
-        down = max(1, -(-len(panels) // COLUMNS))
-        figure, axes = grid(down, COLUMNS, height=2.5)
-        places = [ax for row in axes for ax in row]
-        for ax, panel in zip(places, panels, strict=False):
-            _draw(ax, rows, panel)
-        for ax in places[len(panels) :]:
-            ax.set_axis_off()
-        legend(figure, axes)
-    return figure
+    return grid([_draw(rows, panel) for panel in panels], COLUMNS) if panels else None
 
 
-def _draw(ax: Axes, rows: pl.DataFrame, panel: Panel) -> None:
-    found = runs(rows)
+def _draw(rows: pl.DataFrame, panel: Panel) -> Any:
+    found, values = runs(rows), []
     names = sorted({init for init, _ in found})
-    for (init, _), run in found.items():
+    for (init, seed), run in found.items():
         known = run.filter(pl.col(panel.column).is_not_null() & pl.col(panel.x[0]).is_not_null())
-        if known.is_empty():
-            continue
-        colour, _ = style(init, names)
-        ax.plot(known[panel.x[0]], known[panel.column], color=colour, lw=1.8, label=init)
+        points = known.select(x=panel.x[0], y=panel.column).to_dicts()
+        values += [point | {"initialisation": init, "seed": seed} for point in points]
+    from_zero = panel.column != "probe_ridge" and not panel.column.startswith("schedule.")
+    lines = alt.Chart(alt.Data(values=values), title=panel.title).mark_line(strokeWidth=2)
+    lines = lines.encode(
+        x=alt.X("x:Q", title=panel.x[1], axis=alt.Axis(tickCount=4, format="~s")),
+        y=alt.Y("y:Q", title=None, scale=alt.Scale(zero=from_zero)),
+        color=alt.Color("initialisation:N", scale=colours(names)),
+        detail="seed:N",
+        tooltip=["initialisation:N", "seed:N", "x:Q", alt.Tooltip("y:Q", format=".4~g")],
+    )
     level = _untrained(rows) if panel.column == "probe_ridge" else panel.level
     if level is not None:
-        ax.axhline(level, color=QUIET, lw=0.9, ls=(0, (4, 3)))
-    ax.set_title(panel.title)
-    ax.set_xlabel(panel.x[1])
-    ax.xaxis.set_major_locator(MaxNLocator(4))
-    if panel.column != "probe_ridge" and not panel.column.startswith("schedule."):
-        ax.set_ylim(bottom=0)
+        across = alt.Chart(alt.Data(values=[{"level": level}]))
+        lines = across.mark_rule(color=QUIET, strokeDash=[4, 3]).encode(y="level:Q") + lines
+    return alt.layer(lines).properties(width=width(COLUMNS), height=150)
 
 
 def _untrained(rows: pl.DataFrame) -> float | None:

@@ -1,24 +1,23 @@
-"""What all figures of a report share: colours, markers, axes, legend. Figures share no state."""
+"""What all figures of a report share: colours, markers, axes, and how they become SVG and PNG."""
 
-from collections.abc import Iterable
-from typing import Any, Literal
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+import altair as alt
+import vl_convert
 
-INK, QUIET, GRID = "#1f2428", "#6a737d", "#e4e7ea"
+VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
+QUIET, GRID = "#808a94", "#80808033"
+"""Both are readable on white and on black."""
 STYLE = {
-    "scratch": ("#5c6670", "o"), "spark": ("#0072B2", "s"), "moco_v2": ("#D55E00", "^"), "byol": ("#009E73", "D"),
-    "swav": ("#CC79A7", "v"), "imagenet": ("#E69F00", "P"),
+    "scratch": ("#7a858f", "circle"), "spark": ("#0072B2", "square"), "moco_v2": ("#D55E00", "triangle-up"),
+    "byol": ("#009E73", "diamond"), "swav": ("#CC79A7", "triangle-down"), "imagenet": ("#E69F00", "cross"),
 }  # fmt: skip
-SPARE = [("#56B4E9", "X"), ("#882255", "<"), ("#117733", ">"), ("#AA4499", "h"), ("#999933", "*")]
-WIDTH = 9.0
-RC: dict[Any, Any] = {
-    "font.family": "DejaVu Sans", "font.size": 9.5, "axes.edgecolor": QUIET, "axes.labelcolor": INK, "text.color": INK,
-    "xtick.color": QUIET, "ytick.color": QUIET, "axes.spines.top": False, "axes.spines.right": False,
-    "axes.titlesize": 10.5, "axes.titleweight": "bold", "axes.titlelocation": "left", "legend.frameon": False,
-}  # fmt: skip
+SPARE = [("#56B4E9", "stroke"), ("#AA4499", "triangle-left"), ("#44AA77", "triangle-right"), ("#999933", "arrow")]
+WIDTH = 860
+"""Of a row of panels, in pixels."""
+SANS = "system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 
 
 def style(initialisation: str, among: Iterable[str]) -> tuple[str, str]:
@@ -29,22 +28,52 @@ def style(initialisation: str, among: Iterable[str]) -> tuple[str, str]:
     return SPARE[own.index(initialisation) % len(SPARE)]
 
 
-def grid(
-    rows: int, columns: int, *, height: float, sharey: Literal["none", "col"] = "none"
-) -> tuple[Figure, list[list[Axes]]]:
-    figure = Figure(figsize=(max(WIDTH, 2.6 * columns), height * rows + 0.5), layout="constrained", facecolor="white")
-    axes = figure.subplots(rows, columns, squeeze=False, sharey=sharey)
-    for ax in axes.flat:
-        ax.grid(axis="y", color=GRID, lw=0.8)
-        ax.set_axisbelow(True)
-        ax.tick_params(length=3)
-    return figure, axes.tolist()
+def colours(names: Sequence[str]) -> alt.Scale:
+    return alt.Scale(domain=list(names), range=[style(name, names)[0] for name in names])
 
 
-def legend(figure: Figure, axes: list[list[Axes]]) -> None:
-    handles: dict[str, Artist] = {}
-    for line in (line for row in axes for ax in row for line in ax.get_lines()):
-        if not str(line.get_label()).startswith("_"):
-            handles.setdefault(str(line.get_label()), line)
-    if handles:
-        figure.legend(list(handles.values()), list(handles), loc="outside upper left", ncols=len(handles))
+def markers(names: Sequence[str]) -> alt.Scale:
+    return alt.Scale(domain=list(names), range=[style(name, names)[1] for name in names])
+
+
+def grid(panels: Sequence[Any], columns: int) -> alt.ConcatChart:
+    """Panels side by side, with what is common to all charts."""
+    return themed(alt.concat(*panels, columns=columns, spacing=28))
+
+
+def width(columns: int) -> int:
+    """Of one of so many panels beside each other, without its axis."""
+    return WIDTH // columns - 62
+
+
+def themed(chart: Any) -> Any:
+    axis = {"labelColor": QUIET, "titleColor": QUIET, "domainColor": QUIET, "tickColor": QUIET, "gridColor": GRID}
+    return (
+        chart.configure(background="transparent", font=SANS)
+        .configure_view(stroke=None)
+        .configure_axis(**axis, labelFontSize=11, titleFontSize=11, titleFontWeight="normal", labelOverlap="greedy")
+        .configure_axisX(grid=False)
+        .configure_title(color=QUIET, fontSize=12, anchor="start", frame="group", offset=8)
+        .configure_legend(labelColor=QUIET, titleColor=QUIET, labelFontSize=12, orient="top", title=None)
+    )
+
+
+def spec(chart: Any) -> dict[str, Any]:
+    """The Vega-Lite specification."""
+    return chart.to_dict()
+
+
+def svg(chart: Any) -> str:
+    return vl_convert.vegalite_to_svg(json.dumps(spec(chart)), vl_version=VEGA_LITE)
+
+
+def png(chart: Any) -> bytes:
+    """On white, at twice the size of the page."""
+    of_white = spec(chart)
+    of_white["config"] = of_white.get("config", {}) | {"background": "white"}
+    return vl_convert.vegalite_to_png(json.dumps(of_white), vl_version=VEGA_LITE, scale=2)
+
+
+def javascript() -> str:
+    """All that a browser needs to draw charts, with nothing to be loaded."""
+    return vl_convert.javascript_bundle(vl_version=VEGA_LITE)  # type: ignore[call-arg]

@@ -1,45 +1,50 @@
 """The figure of how the chosen settings were trained."""
 
-import matplotlib
-import polars as pl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from typing import Any
 
-from analysis.report.figures.style import QUIET, RC, grid
+import altair as alt
+import polars as pl
+
+from analysis.report.figures.style import grid, width
 from analysis.statistics.convergence import train_loss
 from analysis.words import metric_words
 
+SCORE, LOSS = "#0072B2", "#7a858f"
+COLUMNS = 3
 
-def training_curves(curves: pl.DataFrame, *, metric: str = "auc") -> Figure | None:
-    """Validation score above, training loss below, by epoch: median and quartiles over cells. None without curves."""
+
+def training_curves(curves: pl.DataFrame, *, metric: str = "auc") -> alt.ConcatChart | None:
+    """Validation score and training loss by epoch: median and quartiles over cells. None without curves."""
     several = curves.filter(pl.col("epoch").n_unique().over("task", "setting") > 1)
     panels = several.select("task", "setting").unique(maintain_order=True).rows()
-    if not panels:
-        return None
-    with matplotlib.rc_context(RC):
-        figure, axes = grid(2, len(panels), height=2.2)
-        for j, (task, setting) in enumerate(panels):
-            own = several.filter(task=task, setting=setting)
-            score = own.filter(split="val", metric=metric)
-            _quartiles(axes[0][j], score, "#0072B2")
-            _quartiles(axes[1][j], train_loss(own), "#5c6670")
-            axes[0][j].set_title(f"{task}, {setting}")
-            axes[1][j].set_xlabel("epoch")
-            for ax in (axes[0][j], axes[1][j]):
-                ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes[0][0].set_ylabel(f"validation {metric_words(metric)}")
-        axes[1][0].set_ylabel("training loss")
-    return figure
+    drawn, columns = [], max(min(len(panels), COLUMNS), 2)
+    for start in range(0, len(panels), columns):
+        row = panels[start : start + columns]
+        own = [several.filter(task=task, setting=setting) for task, setting in row]
+        scores = [rows.filter(split="val", metric=metric) for rows in own]
+        drawn += [
+            _quartiles(rows, f"{task}, {setting}", f"validation {metric_words(metric)}", SCORE, columns)
+            for rows, (task, setting) in zip(scores, row, strict=True)
+        ]
+        drawn += [
+            _quartiles(train_loss(rows), f"{task}, {setting}", "training loss", LOSS, columns)
+            for rows, (task, setting) in zip(own, row, strict=True)
+        ]
+    return grid(drawn, min(len(panels), columns)) if drawn else None
 
 
-def _quartiles(ax: Axes, rows: pl.DataFrame, colour: str) -> None:
-    if rows.is_empty():
-        ax.text(0.5, 0.5, "not recorded", ha="center", va="center", transform=ax.transAxes, color=QUIET)
-        return
+def _quartiles(rows: pl.DataFrame, title: str, y: str, colour: str, columns: int) -> Any:
     value = pl.col("value")
     band = rows.group_by("epoch").agg(
-        low=value.quantile(0.25, "linear"), mid=value.median(), high=value.quantile(0.75, "linear")
+        low=value.quantile(0.25, "linear"), median=value.median(), high=value.quantile(0.75, "linear")
     ).sort("epoch")  # fmt: skip
-    ax.fill_between(band["epoch"], band["low"], band["high"], color=colour, alpha=0.18, lw=0)
-    ax.plot(band["epoch"], band["mid"], color=colour, lw=1.8)
+    chart = alt.Chart(alt.Data(values=band.to_dicts()), title=title if len(band) else f"{title}: not recorded")
+    at = chart.encode(x=alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d")))
+    axis = alt.Y("low:Q", title=y, scale=alt.Scale(zero=False))
+    layers = alt.layer(
+        at.mark_area(color=colour, opacity=0.2).encode(y=axis, y2="high:Q"),
+        at.mark_line(color=colour, strokeWidth=2).encode(
+            y=alt.Y("median:Q", title=y), tooltip=["epoch:Q", alt.Tooltip("median:Q", format=".3f")]
+        ),
+    )
+    return layers.properties(width=width(columns), height=150)

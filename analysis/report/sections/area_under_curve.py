@@ -33,7 +33,7 @@ def render(results: Results) -> Raw:
     what = metric_words(results.metric)
     header = ["panel", "initialisation", "labels", "draws", f"mean {what}", f"from {results.against}", "drop",
               f"less than {results.against}'s by"]  # fmt: skip
-    table = html.table(header, rows, numbers={2, 3, 4, 5, 6, 7}, group=0)
+    table = results.table("areas", header, rows, numbers={2, 3, 4, 5, 6, 7}, group=0)
     note = html.paragraph(WHAT_IT_SAYS.format(against=results.against), class_="note")
     return Raw(table + notes.html() + note)
 

@@ -16,4 +16,4 @@ def render(results: Results) -> Raw:
     if runs.is_empty():
         return html.paragraph("No run has recorded its environment yet.")
     counts = runs.group_by(names).len(name="runs").sort(-pl.col("runs").cast(pl.Int64), *names, nulls_last=True)
-    return html.table(["labelcurve", *names[1:], "runs"], counts.rows(), numbers={5, 7})
+    return results.table("environment", ["labelcurve", *names[1:], "runs"], counts.rows(), numbers={5, 7})

@@ -32,7 +32,7 @@ def render(results: Results) -> Raw:
         ]
         for each in found
     ]
-    return Raw(html.table(header, rows, numbers={5}, group=0) + html.paragraph(HOW_TO_READ, class_="note"))
+    return Raw(results.table("goals", header, rows, numbers={5}, group=0) + html.paragraph(HOW_TO_READ, class_="note"))
 
 
 def _best(each: Needed) -> str:

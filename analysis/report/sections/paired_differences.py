@@ -32,7 +32,7 @@ def render(results: Results) -> Raw:
     ]  # fmt: skip
     header = [TASK, INITIALISATION, "labels", "difference", "95 % interval", "draws", "could show", "reading"]
     note = html.paragraph(HOW_TO_READ, class_="note")
-    return Raw(html.table(header, rows, numbers={2, 3, 4, 5, 6}, group=0) + notes.html() + note)
+    return Raw(results.table("differences", header, rows, numbers={2, 3, 4, 5, 6}, group=0) + notes.html() + note)
 
 
 def _reading(r: dict) -> str:

@@ -32,29 +32,34 @@ NOT_PROBED = "probed both before the first step and after it, so no gain can be 
 
 
 def render(results: Results) -> Raw:
-    rows = results.tables.pretraining
-    drawn = figure.pretraining(rows)
+    drawn = figure.pretraining(results.tables.pretraining)
     return Raw(
-        section(rows) + results.figure("pretraining", drawn, figure.CAPTION) + _encoder_pictures.figures(results.root)
+        section(results)
+        + results.figure("pretraining", drawn, figure.CAPTION)
+        + _encoder_pictures.figures(results.root)
     )
 
 
-def section(rows: pl.DataFrame) -> Raw:
+def section(results: Results) -> Raw:
     """Warnings first, then what each run cost, what it learnt, and beneath it what each initialisation gained."""
+    rows = results.tables.pretraining
     if rows.is_empty():
         return html.paragraph("No encoder was pre-trained in this study.")
-    return Raw(_warnings(rows) + _costs(rows) + _learnt(rows) + _gained(rows))
+    warned = (html.paragraph(f"Warning: {line}.", class_="warn") for line in warnings(rows).values())
+    return Raw("".join([*warned, _costs(results, rows), _learnt(results, rows), _gained(results, rows)]))
 
 
-def _warnings(rows: pl.DataFrame) -> Raw:
+def warnings(rows: pl.DataFrame) -> dict[tuple[str, int | None], str]:
+    """By (initialisation, seed), of the encoders whose run ended with a sign of collapse."""
     last = {name: run.row(-1, named=True)["warning"] for name, run in runs(rows).items()}
-    return Raw("".join(
-        html.paragraph(f"Warning: {init}, seed {seed}, ended with a sign of collapse: {warning}.", class_="warn")
-        for (init, seed), warning in last.items() if warning
-    ))  # fmt: skip
+    return {
+        (init, seed): f"{init}, seed {seed}, ended with a sign of collapse: {warning}"
+        for (init, seed), warning in last.items()
+        if warning
+    }
 
 
-def _costs(rows: pl.DataFrame) -> Raw:
+def _costs(results: Results, rows: pl.DataFrame) -> Raw:
     header = ["initialisation", "method", "seed", "source images", "views", "pixels", "FLOPs", "device seconds",
               "peak memory"]  # fmt: skip
     lines = [
@@ -62,11 +67,11 @@ def _costs(rows: pl.DataFrame) -> Raw:
          scaled(r["flops"]), number(r["device_seconds"], 0), scaled(r["peak_memory"], "B")]
         for (init, _), run in runs(rows).items() for r in [run.row(-1, named=True)]
     ]  # fmt: skip
-    table = html.table(header, lines, numbers=set(range(2, 9)), group=0)
+    table = results.table("pretraining_costs", header, lines, numbers=set(range(2, 9)), group=0)
     return Raw(html.tag("h3", "What each run cost") + table + html.paragraph(WHAT_IT_COST, class_="note"))
 
 
-def _learnt(rows: pl.DataFrame) -> Raw:
+def _learnt(results: Results, rows: pl.DataFrame) -> Raw:
     header = ["initialisation", "seed", "loss / trivial", "spread", "rank"]
     header += [f"{name} probe" for name in PROBES.values()] + ["sign of collapse"]
     lines = [
@@ -74,7 +79,7 @@ def _learnt(rows: pl.DataFrame) -> Raw:
          *(_ends(probed(run, probe)) for probe in PROBES), collapse(run)]
         for (init, _), run in runs(rows).items() for r in [run.row(-1, named=True)]
     ]  # fmt: skip
-    table = html.table(header, lines, numbers=set(range(1, 7)), group=0)
+    table = results.table("pretraining_learnt", header, lines, numbers=set(range(1, 7)), group=0)
     return Raw(html.tag("h3", "What each run learnt") + table + html.paragraph(WHAT_IT_LEARNT, class_="note"))
 
 
@@ -84,7 +89,7 @@ def _ends(probe: Probed | None) -> str:
     return f"{probe.start:.3f} \N{RIGHTWARDS ARROW} {probe.end:.3f} ({probe.gain:+.3f})"
 
 
-def _gained(rows: pl.DataFrame) -> Raw:
+def _gained(results: Results, rows: pl.DataFrame) -> Raw:
     found = {probe: gains(rows, probe) for probe in PROBES}
     names = sorted({init for init, _ in runs(rows)})
     lines = [
@@ -94,7 +99,7 @@ def _gained(rows: pl.DataFrame) -> Raw:
     without = [init for init in names if not any(init in each for each in found.values())]
     heading = html.tag("h3", "Gain over the untrained encoder")
     header = ["initialisation", "probe", "runs", "mean gain", "95 % interval", "beats the untrained encoder"]
-    table = html.table(header, lines, numbers={2, 3, 4}, group=0) if lines else Raw("")
+    table = results.table("pretraining_gained", header, lines, numbers={2, 3, 4}, group=0) if lines else Raw("")
     missing = html.paragraph(f"No run of {', '.join(without)} was {NOT_PROBED}") if without else Raw("")
     note = html.paragraph(WHAT_A_GAIN_SAYS, class_="note") if lines else Raw("")
     return Raw(heading + table + missing + note)

@@ -1,5 +1,7 @@
 """The label-efficiency table: what each initialisation scores at each number of labels."""
 
+import re
+
 from analysis.report import html
 from analysis.report.cells import Notes, interval, labels
 from analysis.report.html import Raw
@@ -11,9 +13,10 @@ title = "Scores by number of labels"
 
 WHAT_INTERVALS_MEAN = (
     "An interval for new patients joins the variance between draws with that of the test patients (images of one "
-    "patient counted together). Draws come from one pool of training patients: where a subset takes most of the pool, "
-    "draws overlap and such an interval is too narrow for a new pool. 'One new subset' is where a single new labelled "
-    "subset of this pool would score on this test set in 95 % of cases. Intervals are clipped to the metric's range."
+    "patient counted together) and, of three pre-training runs or more, of the encoder. Draws come from one pool of "
+    "training patients and overlap, which is allowed for where the share of the pool is known and at most 80 %; "
+    "elsewhere the target names this training pool. 'One new subset' is where one new model of a single new labelled "
+    "subset of this pool would score on this test set in 95 % of cases. Intervals are made on the logit scale."
 )
 NOTHING = "No final run has been completed yet, so there is nothing to compare."
 
@@ -38,7 +41,8 @@ def _tables(results: Results) -> Raw:
             for r in panel.iter_rows(named=True)
         ]  # fmt: skip
         parts += [html.tag("h3", f"{task}, {where}")]
-        parts += [html.table(header, rows, numbers={1, 2, 3, 4, 5}, group=0), notes.html()]
+        name = re.sub(r"[^a-z0-9]+", "_", f"scores {task} {where}".lower()).strip("_")
+        parts += [results.table(name, header, rows, numbers={1, 2, 3, 4, 5}, group=0), notes.html()]
     return Raw("".join(parts))
 
 

@@ -1,33 +1,69 @@
 """Figures show what the table holds, in colours that do not change from report to report."""
 
 import polars as pl
+import pytest
 
-from analysis.report.figures.learning_curves import learning_curves
-from analysis.report.figures.style import style
+from analysis.report.figures.learning_curves import learning_curves, shown
+from analysis.report.figures.pretraining import pretraining
+from analysis.report.figures.style import png, spec, style, svg
 from analysis.report.figures.training_curves import training_curves
 from analysis.statistics.convergence import chosen_curves
 from analysis.statistics.label_efficiency import label_efficiency
 from analysis.statistics.points import points
 
 
-def test_a_panel_a_task_and_adaptation_with_the_sizes_as_ticks_and_one_legend(made):
-    figure = learning_curves(label_efficiency(points(made, metrics=("auc",))))
-    assert len(figure.axes) == 4
-    titles = [ax.get_title(loc="left") for ax in figure.axes]
-    assert titles[:2] == ["covid, full fine-tuning", "organs, full fine-tuning"]
-    assert list(figure.axes[3].xaxis.get_major_locator().locs) == [24, 48, 96, 192]
-    (legend,) = figure.legends
-    assert [t.get_text() for t in legend.get_texts()] == ["scratch", "moco_v2", "spark"]
+@pytest.fixture(scope="module")
+def table(made):
+    return label_efficiency(points(made, metrics=("auc",)))
 
 
-def test_a_mean_without_interval_is_drawn_open(made):
-    table = label_efficiency(points(made, metrics=("auc",))).filter(
-        task="covid", adaptation="linear", initialisation="scratch"
-    )
-    table = table.with_columns(low=pl.lit(None, pl.Float64), high=pl.lit(None, pl.Float64))
-    (ax,) = learning_curves(table).axes
-    markers = [line for line in ax.get_lines() if line.get_linestyle() == "None"]
-    assert len(markers) == 4 and {line.get_markerfacecolor() for line in markers} == {"white"}
+def panels(chart):
+    return spec(chart)["concat"]
+
+
+def values(panel):
+    return panel["data"]["values"] if "data" in panel else panel["layer"][-1]["data"]["values"]
+
+
+def test_a_panel_a_task_and_adaptation_with_the_sizes_as_ticks_and_one_legend(table):
+    drawn = svg(learning_curves(table))
+    for words in ("covid, full fine-tuning", "organs, full fine-tuning", "covid, linear probe", "organs, linear probe"):
+        assert words in drawn
+    assert len(panels(learning_curves(table))) == 4
+    for tick in ("24", "48", "96", "192", "scratch", "moco_v2", "spark"):
+        assert f">{tick}</text>" in drawn
+    assert drawn.count(">moco_v2</text>") == 1
+
+
+def test_axis_and_unit_and_each_initialisation_are_parameters(table):
+    named = {each["name"]: each.get("value") for each in spec(learning_curves(table))["params"]}
+    assert named == {"axis": "log", "unit": "labels"} | {shown(name): True for name in ("scratch", "moco_v2", "spark")}
+
+
+def test_a_name_with_a_hyphen_or_a_quote_is_drawn_too(table):
+    renamed = table.with_columns(initialisation=pl.col("initialisation").replace("spark", "spark-2's"))
+    assert "spark-2's" in svg(learning_curves(renamed))
+
+
+def test_a_mean_without_interval_is_drawn_open(table):
+    own = table.filter(task="covid", adaptation="linear", initialisation="scratch")
+    bare = own.with_columns(low=pl.lit(None, pl.Float64), high=pl.lit(None, pl.Float64))
+    assert _marks(learning_curves(own)) == ["rule", "line", "rule", "point filled"]
+    assert _marks(learning_curves(bare)) == ["rule", "line", "point open"]
+
+
+def _marks(chart):
+    (panel,) = panels(chart)
+    marks = [layer["mark"] for layer in panel["layer"]]
+    kind = {True: " filled", False: " open", None: ""}
+    return [mark["type"] + kind[mark.get("filled")] for mark in marks]
+
+
+def test_sizes_that_lie_close_have_one_tick(table):
+    near = table.with_columns(n_labels=pl.when(pl.col("n_labels") == 24).then(46.0).otherwise("n_labels"))
+    drawn = svg(learning_curves(near))
+    assert ">46</text>" in drawn and ">48</text>" in drawn, "the full curves have no 46"
+    assert svg(learning_curves(near.filter(adaptation="linear"))).count(">48</text>") == 0
 
 
 def test_colours_are_fixed_for_known_names_and_distinct_for_a_users_own():
@@ -36,6 +72,11 @@ def test_colours_are_fixed_for_known_names_and_distinct_for_a_users_own():
     assert len({style(name, inits) for name in inits}) == 4
 
 
-def test_the_figure_of_training_is_left_out_when_there_is_nothing(make, made):
+def test_figures_are_left_out_when_there_is_nothing(make, made, table):
     assert training_curves(chosen_curves(make.study())) is None
-    assert len(training_curves(chosen_curves(made)).axes) == 4, "probes fit in one step and have no curve"
+    assert pretraining(make.study().pretraining) is None and learning_curves(table.clear()) is None
+    assert len(panels(training_curves(chosen_curves(made)))) == 4, "probes fit in one step and have no curve"
+
+
+def test_a_png_is_on_white(made):
+    assert png(training_curves(chosen_curves(made)))[:4] == b"\x89PNG"

@@ -26,13 +26,26 @@ def html(made, cells, make, tmp_path_factory):
     return render(made, root, [*cells, make.cell("spark", size=0.5, draw=9)]), root
 
 
-def test_the_page_stands_alone_with_its_figures_and_table_beside_it(html):
+def test_the_page_stands_alone_with_its_figures_and_tables_beside_it(html):
     page, root = html
-    assert page.count("data:image/png;base64,") == 3
-    assert not re.search(r"(src|href)=\"(?!data:)|<script|@import|url\(", page)
-    names = sorted(p.name for p in (root / "figures").iterdir())
-    assert names == ["label_efficiency.csv", "learning_curves.png", "pretraining.png", "training_curves.png"]
+    assert page.partition("<script>")[0].count("<svg") == 3
+    links = re.findall(r' (?:src|href)="([^"]*)"', page.partition("<script>")[0])
+    local = [link for link in links if not link.startswith(("#", "data:"))]
+    assert local and all((root / link).is_file() for link in local), "nothing but what lies beside it"
+    assert not re.search(r"@import|url\(", page.partition("<script>")[0])
+    figures = sorted(p.name for p in (root / "figures").iterdir())
+    names = ("learning_curves", "pretraining", "training_curves")
+    assert figures == sorted(["label_efficiency.csv", *(f"{name}.{kind}" for name in names for kind in ("png", "svg"))])
     assert len(pl.read_csv(root / "figures" / "label_efficiency.csv")) == 36
+    written = pl.read_csv(root / "tables" / "differences.csv")
+    assert written.columns[:3] == ["task", "initialisation", "labels"] and len(written) == 24
+
+
+def test_the_tables_are_written_for_a_paper_too(html):
+    _, root = html
+    text = (root / "tables" / "differences.tex").read_text()
+    assert text.startswith("\\begin{tabular}{llllllll}\n\\toprule\ntask & initialisation") and "moco\\_v2" in text
+    assert "<" not in text and text.count(r"\\") == 25
 
 
 def test_every_mean_has_an_interval_whose_target_is_named_or_a_reason(html):
@@ -46,7 +59,7 @@ def test_every_mean_has_an_interval_whose_target_is_named_or_a_reason(html):
 
 
 def test_what_comes_from_outside_is_escaped(html):
-    page, _ = html
+    page = html[0].partition("<script>")[0]
     assert "<b>" not in page and "made &lt;b&gt;study&lt;/b&gt;" in page and "x &amp; y" in page
 
 
@@ -61,7 +74,7 @@ def test_methods_that_do_not_differ_are_called_not_separated(made, cells, tmp_pa
     scratch = made.finals.filter(pl.col("initialisation") == "scratch")
     study = dataclasses.replace(made, finals=pl.concat([scratch, twin]), **renamed)
     page = render(study, tmp_path / "twins", [])
-    assert "Which: no difference between scratch and twin is shown" in page and "is better than" not in page
+    assert "No difference between scratch and twin is shown" in page and "is better than" not in page
 
 
 def test_an_unfinished_study_says_so_instead_of_failing(make, cells, made, tmp_path):
@@ -96,6 +109,13 @@ def test_a_study_on_disk_is_read_through_the_ledger(cells, make, tmp_path):
     assert page == str(tmp_path / "report.html") and "0.750" in Path(page).read_text()
 
 
+def test_a_name_that_is_a_script_ends_nothing(made, cells, tmp_path):
+    bad = "</script><script>alert(1)</script>"
+    finals = made.finals.with_columns(task=pl.col("task").replace("covid", bad))
+    page = render(dataclasses.replace(made, finals=finals), tmp_path, [], spec={"name": bad})
+    assert "<script>alert" not in page and "&lt;script&gt;alert(1)" in page
+
+
 class Outline(HTMLParser):
     """The tags that are open, and the headings."""
 
@@ -106,7 +126,7 @@ class Outline(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag, attributes):
-        if tag not in ("meta", "img"):
+        if tag not in ("meta", "img", "input", "link"):
             self.open.append(tag)
 
     def handle_endtag(self, tag):

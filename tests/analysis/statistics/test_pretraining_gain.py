@@ -3,13 +3,22 @@
 import json
 
 import numpy as np
+import polars as pl
 import pytest
 
 from analysis.report.figures import pretraining as figures
+from analysis.report.figures.style import spec, svg
+from analysis.report.results import Results
 from analysis.report.sections import pretraining_runs
 from analysis.statistics.pretraining_gain import Gain, collapse, gains, probed, runs, scaled
+from analysis.tables import StudyTables
 
 STEPS = (0, 10, 20)
+
+
+def section(rows):
+    study = StudyTables(*([pl.DataFrame()] * 5), pretraining=rows)
+    return pretraining_runs.section(Results(study, "/nowhere", {}, [], {}, "auc", "scratch"))
 
 
 def run(init, seed, start=0.6, end=0.7, **last):
@@ -41,7 +50,7 @@ def only(rows):
 
 
 def test_a_run_is_told_in_one_line(rows_of):
-    page = pretraining_runs.section(rows_of(run("spark_long", 1)))
+    page = section(rows_of(run("spark_long", 1)))
     for told in (
         "spark_long",
         ">spark<",
@@ -59,28 +68,28 @@ def test_a_run_is_told_in_one_line(rows_of):
 
 
 def test_one_run_has_a_gain_and_the_words_why_it_has_no_interval(rows_of):
-    page = pretraining_runs.section(rows_of(run("a", 0)))
+    page = section(rows_of(run("a", 0)))
     assert page.count("none: one run has no variance between runs") == 2 and "too few runs (1)" in page
 
 
 def test_a_warning_stands_aloud_above_the_tables_with_the_run_that_it_is_of(rows_of):
-    page = pretraining_runs.section(rows_of(run("a", 0), run("b", 1, warning="the embeddings hardly <differ>")))
+    page = section(rows_of(run("a", 0), run("b", 1, warning="the embeddings hardly <differ>")))
     aloud = "Warning: b, seed 1, ended with a sign of collapse: the embeddings hardly &lt;differ&gt;."
     assert page.startswith(f'<p class="warn">{aloud}</p><h3>') and page.count('class="warn"') == 1
 
 
 def test_runs_without_a_probe_are_named(rows_of):
     bare = [row | {"probes": None} for row in run("bare", 0)]
-    page = pretraining_runs.section(rows_of(bare, run("a", 0)))
+    page = section(rows_of(bare, run("a", 0)))
     assert "No run of bare was probed both before" in page and page.count("not probed at both ends") == 2
-    assert "No run of bare was probed" in pretraining_runs.section(rows_of(bare))
+    assert "No run of bare was probed" in section(rows_of(bare))
 
 
 def test_a_ledger_of_before_is_told_by_its_methods(rows_of):
     old = [row | dict.fromkeys(("initialisation", "pixels", "flops", "probes", "schedule")) for row in run("x", 0)]
     rows = rows_of(old)
     assert list(runs(rows)) == [("spark", 0)] and collapse(only(rows)) == "not recorded"
-    assert "spark" in pretraining_runs.section(rows) and figures.pretraining(rows) is not None
+    assert "spark" in section(rows) and figures.pretraining(rows) is not None
 
 
 def test_collapse_is_said_in_the_runs_own_words_and_silence_is_not_health(rows_of):
@@ -111,7 +120,7 @@ def test_the_interval_of_a_mean_gain_is_students_over_runs(rows_of):
     assert (gain.runs, gain.mean) == (3, pytest.approx(values.mean()))
     assert (gain.low, gain.high) == (pytest.approx(values.mean() - half), pytest.approx(values.mean() + half))
     assert gain.verdict == "yes"
-    page = pretraining_runs.section(rows)
+    page = section(rows)
     assert f">{gain.low:+.3f} to {gain.high:+.3f}<" in page, "what is computed is what is told"
     assert "beats the untrained encoder" in page and "new pre-training runs on this corpus" in page
 
@@ -131,29 +140,46 @@ def test_a_verdict_takes_three_runs_and_an_interval_above_zero(gain, verdict):
 
 
 def test_equal_runs_give_no_interval(rows_of):
-    page = pretraining_runs.section(rows_of(*(run("a", seed) for seed in range(3))))
+    page = section(rows_of(*(run("a", seed) for seed in range(3))))
     assert "none: the runs do not differ" in page and "not shown" in page
 
 
+def panels(rows):
+    """Each panel's layers by title and axis, the data of a layer beside it."""
+    drawn = spec(figures.pretraining(rows))
+    found = {}
+    for panel in drawn["concat"]:
+        lines = panel["layer"][-1]
+        lines = lines["layer"][-1] if "layer" in lines else lines
+        title = lines.get("title") or panel.get("title")
+        found[title, lines["encoding"]["x"]["title"]] = panel
+    return found
+
+
 def test_the_figure_has_a_panel_a_quantity_and_the_probe_under_two_budgets(rows_of):
-    figure = figures.pretraining(rows_of(run("a", 0), run("a", 1), run("b", 0)))
-    drawn = {(ax.get_title(loc="left"), ax.get_xlabel()): ax for ax in figure.axes if ax.axison}
+    drawn = panels(rows_of(run("a", 0), run("a", 1), run("b", 0)))
     seen = "source images seen"
     assert set(drawn) == {
         ("ridge probe, AUC", seen), ("ridge probe, AUC", "device seconds"), ("loss / trivial loss", seen),
         ("embedding spread", seen), ("effective rank", seen), ("learning rate", seen), ("momentum", seen),
     }, "weight decay does not change"  # fmt: skip
-    by_time = drawn["ridge probe, AUC", "device seconds"].get_lines()
-    curves = [line for line in by_time if not line.get_label().startswith("_")]
-    assert len(curves) == 3 and list(curves[0].get_xdata()) == [0, 40]
-    assert list(by_time[-1].get_ydata()) == pytest.approx([0.6, 0.6]), "the level before the first step"
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b"]
+    by_time = json.dumps(drawn["ridge probe, AUC", "device seconds"])
+    points = [(name, seed, x) for name, seed in (("a", 0), ("a", 1), ("b", 0)) for x in (0.0, 40.0)]
+    found = [(v["initialisation"], v["seed"], v["x"]) for v in _values(json.loads(by_time)) if "x" in v]
+    assert sorted(found) == sorted(points)
+    assert [v["level"] for v in _values(json.loads(by_time)) if "level" in v] == [pytest.approx(0.6)], "untrained"
+    legend = svg(figures.pretraining(rows_of(run("a", 0), run("b", 0))))
+    assert legend.count(">a</text>") == legend.count(">b</text>") == 1
+
+
+def _values(part):
+    own = part.get("data", {}).get("values", [])
+    return own + [value for layer in part.get("layer", []) for value in _values(layer)]
 
 
 def test_what_was_not_recorded_has_no_panel_and_no_rows_no_figure(rows_of, make):
     bare = [row | dict.fromkeys(("probe_ridge", "probes", "schedule")) for row in run("a", 0)]
-    figure = figures.pretraining(rows_of(bare))
-    assert len([ax for ax in figure.axes if ax.axison]) == 4
+    assert len(panels(rows_of(bare))) == 4
     assert figures.pretraining(make.study().pretraining) is None
 
 
