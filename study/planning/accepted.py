@@ -121,22 +121,6 @@ def planned(root: Root) -> Planned:
     raise InputRefused(f"{storage.root}: the study was never planned to its end; run it (again) first")
 
 
-def find_root(results: str | Path) -> str:
-    """A study's folder or URL, or that of results which hold a single study."""
-    storage = Storage(results)
-    if storage.list("spec"):
-        return storage.root
-    there = storage.folders()
-    if not there and not storage.exists(""):
-        raise InputRefused(f"{results}: there is no such folder")
-    studies = [storage.full(name) for name in there if storage.list(f"{name}/spec")]
-    if len(studies) == 1:
-        return studies[0]
-    if not studies:
-        raise InputRefused(f"{results}: no study has left results here")
-    raise InputRefused(f"{results} holds several studies; name one of {', '.join(studies)}")
-
-
 def _cells(rows: list[dict[str, Any]]) -> pl.DataFrame:
     """Cells with their factors named and typed as in the tables, a default that one leaves out in its column."""
     empty = pl.DataFrame(TABLES["finals"].empty_table())
