@@ -86,7 +86,7 @@ def _read(
         return _frame(table, [], columns)
     others = [name for name in columns if name not in first.columns]
     whole = first.hstack(_frame(table, opened, others)) if others else first
-    return whole.filter(wanted).select(columns)
+    return (whole if wanted.all() else whole.filter(wanted)).select(columns)
 
 
 def _frame(table: str, opened: list[Segment], columns: list[str]) -> pl.DataFrame:

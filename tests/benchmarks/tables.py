@@ -86,7 +86,8 @@ means = None
 {body}
 seconds = time.perf_counter() - started
 peak = 1024 * int(re.search(r"VmHWM:\s+(\d+)", open("/proc/self/status").read())[1])
-print(json.dumps({{"seconds": seconds, "peak": peak, "rows": len(found), "means": means}}))
+cpu = time.process_time() - cpu
+print(json.dumps({{"seconds": seconds, "cpu": cpu, "peak": peak, "rows": len(found), "means": means}}))
 """
 
 
@@ -167,7 +168,7 @@ def _write(root: Path, table: str, rows: pa.Table, first: int = 0) -> None:
 
 
 def timed(name: str, root: Path, key: str) -> dict:
-    body = CONTENDERS[name].replace("{start}", "started = time.perf_counter()")
+    body = CONTENDERS[name].replace("{start}", "started, cpu = time.perf_counter(), time.process_time()")
     done = subprocess.run(
         [sys.executable, "-c", FRAME.format(body=body), str(root), key], capture_output=True, text=True
     )
@@ -189,7 +190,8 @@ def main(trials: int = TRIALS, predictions: int = PREDICTIONS, rounds: int = ROU
         for name, found in taken.items():
             seconds = statistics.median(each["seconds"] for each in found)
             peak = max(each["peak"] for each in found)
-            print(f"  {name:<28} {seconds:8.2f} s   peak memory {peak / 2**20:8.0f} MiB   {found[0]['rows']} rows")
+            cpu = statistics.median(each["cpu"] for each in found)
+            print(f"  {name:<28} {seconds:8.2f} s   of the processor {cpu:6.2f} s   peak memory {peak / 2**20:8.0f} MiB   {found[0]['rows']} rows")
         ours, theirs = taken["curve table"], taken["curve table in pandas"]
         if not np.allclose(ours[0]["means"], theirs[0]["means"], atol=1e-6):
             raise AssertionError("the two tables of curves have different means")
