@@ -84,6 +84,8 @@ def report(root: str | Path | Storage) -> str:
     """Write the report of a study's folder anew from what its ledger holds."""
     storage = Storage.at(root)
     spec, cells = accepted(storage) or {}, planned(storage).cells.to_dicts()
+    if spec.get("imported"):
+        spec |= {"name": f"{spec['name']} (imported predictions)"}
     return write_report(storage, spec=spec, planned=cells, spaces=spaces(spec))
 
 

@@ -53,6 +53,8 @@ def check_accepted(root: Root, study: Study) -> None:
     """Refuse to go on with a study that another version of what runs compute began, or that was another study."""
     before = accepted(root)
     if before is not None:
+        if before.get("imported"):
+            raise InputRefused(f"{root}: this study was imported, and none is run beside it; give yours another name")
         _check_version(Storage.at(root))
         check_growth(before, study)
 
@@ -75,21 +77,29 @@ def _check_version(storage: Storage) -> None:
 def accept(root: Root, study: Study, plan: Plan) -> None:
     """Keep the resolved study as the next ``spec/NNN.yaml`` where it says anything new, and the plan beside it."""
     storage = Storage.at(root)
-    if accepted(storage) != plain(study):
-        number = 1 + max((int(Path(name).stem) for name in storage.list("spec") if name.endswith(".yaml")), default=0)
-        text = yaml.safe_dump(plain(study), sort_keys=False, allow_unicode=True)
-        storage.write_atomic(f"spec/{number:03d}.yaml", text.encode())
+    keep_spec(storage, plain(study))
     runs = [encoder.factors for encoder in plan.pretraining_runs]
     budgets = {name: adaptation.trials for name, adaptation in study.adaptations.items()}
-    cells = _cells(
-        [
-            dict(cell.factors)
-            | {"trials": cell.trials, "finals": cell.finals, "search_budget": budgets[cell.factors["adaptation"]]}
-            for cell in plan.cells
-        ]
-    )
+    cells = [
+        dict(cell.factors)
+        | {"trials": cell.trials, "finals": cell.finals, "search_budget": budgets[cell.factors["adaptation"]]}
+        for cell in plan.cells
+    ]
+    keep_plan(storage, runs, cells)
+
+
+def keep_spec(storage: Storage, spec: dict) -> None:
+    """Keep what a study is, in plain values, as the next ``spec/NNN.yaml`` where it says anything new."""
+    if accepted(storage) != spec:
+        number = 1 + max((int(Path(name).stem) for name in storage.list("spec") if name.endswith(".yaml")), default=0)
+        text = yaml.safe_dump(spec, sort_keys=False, allow_unicode=True)
+        storage.write_atomic(f"spec/{number:03d}.yaml", text.encode())
+
+
+def keep_plan(storage: Storage, runs: list[dict[str, Any]], cells: list[dict[str, Any]]) -> None:
+    """Keep the pre-training runs and the cells (factors and `BUDGETS`) that there shall be."""
     sink = io.BytesIO()
-    pq.write_table(cells.to_arrow().replace_schema_metadata({"pretraining": json.dumps(runs)}), sink)
+    pq.write_table(_cells(cells).to_arrow().replace_schema_metadata({"pretraining": json.dumps(runs)}), sink)
     storage.write_atomic(PLAN, sink.getvalue())
     storage.remove(EARLIER_PLAN)
 
