@@ -156,6 +156,6 @@ def _cells(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     cells: dict[tuple, dict[str, Any]] = {}
     for row in rows:
         factors = {name: row[name] for name in FACTOR_NAMES}
-        cell = cells.setdefault(tuple(factors.values()), factors | {"trials": 0, "finals": 0, "search_budget": 0})
+        cell = cells.setdefault(tuple(factors.values()), factors | {"trials": 0, "finals": 0, "search_budget": None})
         cell["finals"] += 1
     return list(cells.values())
