@@ -9,7 +9,7 @@ _SUMS = ("images", "seconds", "device_seconds")
 
 
 def cost(pretraining: pl.LazyFrame, trials: pl.LazyFrame, finals: pl.LazyFrame) -> pl.DataFrame:
-    """initialisation, phase, runs, images, seconds, device_seconds."""
+    """initialisation, phase, runs, images, seconds, device_seconds; null where no run recorded it."""
     # A pre-training run logs sums: its last row counts.
     ended = pretraining.select(*ENCODER_FACTORS, "step", *_SUMS).sort("step").group_by(ENCODER_FACTORS).last()
     phases = {"pretraining": ended, "trials": trials, "finals": finals}
@@ -17,7 +17,7 @@ def cost(pretraining: pl.LazyFrame, trials: pl.LazyFrame, finals: pl.LazyFrame) 
         rows.group_by(INITIALISATION).agg(
             pl.lit(phase).alias("phase"),
             pl.len().cast(pl.Int64).alias("runs"),
-            *(pl.col(name).sum() for name in _SUMS),
+            *(pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()) for name in _SUMS),
         )
         for phase, rows in phases.items()
     ]

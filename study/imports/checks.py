@@ -33,19 +33,27 @@ def _refuse(rows: pl.DataFrame, wrong: pl.Expr, words: Words) -> None:
         raise InputRefused(f"{row['file']}: row {row['row']}: {words(row)}")
 
 
+def _says(name: str, wanted: str) -> Words:
+    return lambda row: f"{name} is {'empty' if row[name] is None else repr(row[name])}, {wanted}"
+
+
+def _another(name: str) -> Words:
+    return lambda row: f"sample {row['sample']!r} has another {name} here than in an earlier row of task {row['task']}"
+
+
 def _check_values(rows: pl.DataFrame) -> None:
     for name in NEEDED:
-        _refuse(rows, pl.col(name).is_null(), lambda row, name=name: f"{name} is empty; every row needs one")
+        _refuse(rows, pl.col(name).is_null(), _says(name, "and every row needs one"))
     for name, least in (("draw", 0), ("final_seed", 0), ("pretrain_seed", 0), ("size", 1), ("n_patients", 1)):
-        _refuse(rows, pl.col(name) < least, lambda row, name=name, least=least: (
-            f"{name} is {row[name]}, and {least} is the least"))  # fmt: skip
+        _refuse(rows, pl.col(name) < least, _says(name, f"and {least} is the least"))
     for name, allowed in (("split", SPLITS), ("validation", VALIDATIONS)):
-        _refuse(rows, ~pl.col(name).is_in(allowed), lambda row, name=name, allowed=allowed: (
-            f"{name} is {row[name]!r}, and one of {', '.join(allowed)} is expected"))  # fmt: skip
+        _refuse(rows, ~pl.col(name).is_in(allowed), _says(name, f"and one of {', '.join(allowed)} is expected"))
     odd = (pl.col("split") != "test") & (pl.col("test_set") != "test") | (
         (pl.col("split") != "test") & pl.any_horizontal(pl.col("corruption", "severity").is_not_null())
     )
-    _refuse(rows, odd, lambda row: f"test_set, corruption and severity belong to test rows, and split is {row['split']}")
+    _refuse(
+        rows, odd, lambda row: f"test_set, corruption and severity belong to test rows, and split is {row['split']}"
+    )
 
 
 def _check_probabilities(rows: pl.DataFrame, kind: Kind) -> None:
@@ -64,7 +72,9 @@ def _check_labels(rows: pl.DataFrame, kind: Kind) -> None:
         wrong = label.eval(pl.element().is_null() | ~pl.element().is_in([0, 1])).list.any()
         _refuse(rows, wrong, lambda row: f"the labels {row['label']} are not all 0 or 1")
         return
-    wrong = pl.col("label").is_null() | (pl.col("label") < 0) | (pl.col("label") >= pl.col("p").list.len().cast(pl.Int32))
+    wrong = (
+        pl.col("label").is_null() | (pl.col("label") < 0) | (pl.col("label") >= pl.col("p").list.len().cast(pl.Int32))
+    )
     _refuse(rows, wrong, lambda row: f"label is {row['label']}, and a class from 0 to {len(row['p']) - 1} is expected")
 
 
@@ -74,8 +84,8 @@ def _check_runs(rows: pl.DataFrame) -> None:
     first = pl.col("split").first().over([*RUN, "patient"])
     both = rows.with_columns(first=first)
     _refuse(both, pl.col("split") != pl.col("first"), lambda row: (
-        f"patient {row['patient']!r} is in {row['split']} and in {row['first']} of one run, {run_words(row)}; a patient "
-        "belongs to one split"))  # fmt: skip
+        f"patient {row['patient']!r} is in {row['split']} and in {row['first']} of one run, {run_words(row)}; a "
+        "patient belongs to one split"))  # fmt: skip
     tested = (pl.col("split") == "test").any().over(RUN)
     _refuse(rows, ~tested, lambda row: f"this run, {run_words(row)}, has no row of split test, so it has no score")
     own = pl.col("n_patients").drop_nulls()
@@ -102,8 +112,7 @@ def _check_test_sets(rows: pl.DataFrame) -> None:
     for name in ("label", "patient"):
         value = pl.col(name).cast(pl.List(pl.String)).list.join(",") if tests[name].dtype == pl.List else pl.col(name)
         first = value.first().over("task", "test_set", "sample")
-        _refuse(tests, value.ne_missing(first), lambda row, name=name: (
-            f"sample {row['sample']!r} has another {name} here than in an earlier row of task {row['task']}"))  # fmt: skip
+        _refuse(tests, value.ne_missing(first), _another(name))
     sets = ["task", "fold", *WHERE]
     held = tests.group_by(*RUN, *WHERE, maintain_order=True).agg(
         pl.col("sample").sort(), pl.col("file").first(), pl.col("row").first()
@@ -125,5 +134,3 @@ def run_words(row: dict[str, Any]) -> str:
 
 def _list(row: dict[str, Any]) -> str:
     return ", ".join(f"{p:g}" for p in row["p"])
-
-

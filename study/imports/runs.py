@@ -105,9 +105,7 @@ def _scores(key: str, run: pl.DataFrame, kind: Kind) -> Iterator[dict[str, Any]]
     val = _arrays(run.filter(pl.col("split") == "val"), kind)
     asked = Scoring()
     for place, part in run.filter(pl.col("split") == "test").group_by(WHERE, maintain_order=True):
-        found = scored(
-            _arrays(part, kind), val, patient=asked.patient, specificity=asked.specificity, positive=None
-        )
+        found = scored(_arrays(part, kind), val, patient=asked.patient, specificity=asked.specificity, positive=None)
         for unit, metric, value in found:
             yield {"key": key, **dict(zip(WHERE, place, strict=True)), "unit": unit, "metric": metric, "value": value}
 

@@ -65,11 +65,15 @@ def _importable(storage: Storage, key: PseudonymKey) -> dict[str, Any]:
         if set(inside) & TABLES.keys():
             raise InputRefused(f"{storage.root}: it holds tables that were not imported; name another folder")
         if any(storage.list(f"{folder}/spec") for folder in inside):
-            raise InputRefused(f"{storage.root} holds studies; name a new folder in it, such as {storage.full('imported')}")
+            raise InputRefused(
+                f"{storage.root} holds studies; name a new folder in it, such as {storage.full('imported')}"
+            )
         try:
             TypeAdapter(Name).validate_python(name)
         except ValidationError:
-            raise InputRefused(f"{name!r} is no name of a study: lower case, digits, - and _, 40 at most; name another") from None
+            raise InputRefused(
+                f"{name!r} is no name of a study: lower case, digits, - and _, 40 at most; name another"
+            ) from None
         return {}
     if not before.get("imported"):
         raise InputRefused(
@@ -78,7 +82,7 @@ def _importable(storage: Storage, key: PseudonymKey) -> dict[str, Any]:
         )
     if before["imported"]["pseudonym_key"] != key.check:
         raise InputRefused(
-            f"{storage.root}: its patients have pseudonyms under another key, so they could not be told to be the same; "
+            f"{storage.root}: its patients have pseudonyms under another key, so they could not be matched; "
             "give that key with --pseudonym-key"
         )
     return before

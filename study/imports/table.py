@@ -27,7 +27,7 @@ GUIDE = "docs/GUIDE.md says which columns there are"
 @dataclass(frozen=True)
 class PredictionsFile:
     """rows: the columns above, those left out at their default, `row` (from 1, without the header), `file`, `label` (of
-    findings a list of 0 and 1) and `p` (a list). classes: their names, or those of the findings, in the order of `p`."""
+    findings a list of 0 and 1) and `p` (a list). classes: their names, or the findings', in the order of `p`."""
 
     path: Path
     rows: pl.DataFrame
@@ -50,7 +50,9 @@ def read(path: Path) -> PredictionsFile:
         classes = [str(number) for number in range(len(classes))]  # p_10 is the eleventh class, wherever it stands
     kinds = TYPES | dict.fromkeys(labels, pl.Int16()) | {f"p_{name}": pl.Float64() for name in classes}
     given = {name: kind for name, kind in kinds.items() if name in raw.columns}
-    rows = raw.with_row_index("row", offset=1).with_columns(_cast(path, raw[name], kind) for name, kind in given.items())
+    rows = raw.with_row_index("row", offset=1).with_columns(
+        _cast(path, raw[name], kind) for name, kind in given.items()
+    )
     absent = {name: kinds[name] for name in OPTIONAL if name not in raw.columns}
     rows = rows.with_columns(pl.lit(None, kind).alias(name) for name, kind in absent.items())
     label = pl.concat_list(labels) if several else pl.col("label")

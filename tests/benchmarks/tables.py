@@ -69,7 +69,8 @@ def auc(run):
     n = positive.sum()
     return (ranks[positive].sum() - n * (n + 1) / 2) / (n * (~positive).sum())
 
-scored = by.groupby("key", sort=False)[["label", "score"]].apply(auc).rename("auc").reset_index().merge(finals, on="key")
+scored = by.groupby("key", sort=False)[["label", "score"]].apply(auc).rename("auc").reset_index()
+scored = scored.merge(finals, on="key")
 scored = scored[scored["status"] == "completed"]
 draws = scored.groupby(["initialisation", "size_value", "draw"])["auc"].mean()
 found = draws.groupby(level=[0, 1]).agg(["mean", "std", "count"])
@@ -107,7 +108,12 @@ def make(root: Path, trials: int, predictions: int) -> str:
     subsets = chance.normal(size=draw.max() + 1) / 4
     rows = []
     for run in range(runs):
-        factors = {"initialisation": names[run], "size_value": size[run], "draw": int(draw[run]), "index": int(seed[run])}
+        factors = {
+            "initialisation": names[run],
+            "size_value": size[run],
+            "draw": int(draw[run]),
+            "index": int(seed[run]),
+        }
         subset = {"subset_hash": f"{int(draw[run])}-{size[run]}", "task": "covid"}
         rows.append(status.FILLED | factors | subset | {
             "key": f"f{run:015x}", "fingerprint": "-", "status": "completed", "search_budget": 10, "selected_trial": 1,
@@ -182,7 +188,9 @@ def main(trials: int = TRIALS, predictions: int = PREDICTIONS, rounds: int = ROU
         root = Path(folder) / "large"
         key = make(root, trials, predictions)
         files = {table: len(list((root / table).glob("*.parquet"))) for table in ("trials", "predictions")}
-        print(f"{trials:,} trials and {predictions:,} predictions in {files['trials']} and {files['predictions']} files")
+        print(
+            f"{trials:,} trials and {predictions:,} predictions in {files['trials']} and {files['predictions']} files"
+        )
         taken: dict[str, list[dict]] = {name: [] for name in CONTENDERS}
         for _ in range(rounds):
             for name, found in taken.items():
@@ -191,7 +199,7 @@ def main(trials: int = TRIALS, predictions: int = PREDICTIONS, rounds: int = ROU
             seconds = statistics.median(each["seconds"] for each in found)
             peak = max(each["peak"] for each in found)
             cpu = statistics.median(each["cpu"] for each in found)
-            print(f"  {name:<28} {seconds:8.2f} s   of the processor {cpu:6.2f} s   peak memory {peak / 2**20:8.0f} MiB   {found[0]['rows']} rows")
+            print(f"  {name:<26} {seconds:6.2f} s, processor {cpu:6.2f} s, peak memory {peak / 2**20:5.0f} MiB")
         ours, theirs = taken["curve table"], taken["curve table in pandas"]
         if not np.allclose(ours[0]["means"], theirs[0]["means"], atol=1e-6):
             raise AssertionError("the two tables of curves have different means")

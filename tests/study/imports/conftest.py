@@ -1,3 +1,5 @@
+from itertools import product
+
 import numpy as np
 import polars as pl
 import pytest
@@ -14,27 +16,25 @@ def key():
 
 @pytest.fixture
 def predictions():
-    """2 initialisations x 2 sizes x 3 draws x 2 seeds, with rows of all three splits; more labels and `spark` are better."""
-    return made()
-
-
-def made(classes: int = 2) -> pl.DataFrame:
+    """2 initialisations x 2 sizes x 3 draws x 2 seeds, with rows of all three splits; `spark` is the better one."""
     rng = np.random.default_rng(3)
-    rows = []
-    for initialisation in ("scratch", "spark"):
-        for size in (8, 16):
-            for draw in range(3):
-                for seed in range(2):
-                    run = {"initialisation": initialisation, "pretrain_seed": 0, "task": "lungs", "adaptation": "linear",
-                           "size": size, "draw": draw, "final_seed": seed}  # fmt: skip
-                    own = [f"d{draw}-{i}" for i in range(size)]
-                    for split, names in (("train", own[4:]), ("val", own[:4]), ("test", range(PATIENTS * IMAGES))):
-                        for i, name in enumerate(names):
-                            label = (i // IMAGES) % classes
-                            skill = 0.3 + size / 20 + (initialisation == "spark")
-                            logits = np.eye(classes)[label] * skill + rng.normal(size=classes)
-                            p = np.exp(logits) / np.exp(logits).sum()
-                            rows.append(run | {
-                                "split": split, "sample": f"{split}-{name}", "patient": f"{split}-p{draw if split != 'test' else ''}-{i // IMAGES}",
-                                "label": label} | {f"p_{c}": None if split == "train" else float(p[c]) for c in range(classes)})  # fmt: skip
-    return pl.DataFrame(rows, infer_schema_length=None)
+    return pl.DataFrame(
+        [row for run in product(("scratch", "spark"), (8, 16), range(3), range(2)) for row in _run(rng, *run)],
+        infer_schema_length=None,
+    )
+
+
+def _run(rng, initialisation, size, draw, seed):
+    """4 images of validation, the other labels of training, and the test set."""
+    factors = {"initialisation": initialisation, "pretrain_seed": 0, "task": "lungs", "adaptation": "linear",
+               "size": size, "draw": draw, "final_seed": seed}  # fmt: skip
+    for split, pool, count in (("train", draw, size - 4), ("val", draw, 4), ("test", "", PATIENTS * IMAGES)):
+        for number in range(count):
+            patient = number // IMAGES
+            label = patient % 2
+            logit = (label - 0.5) * (0.6 + size / 10 + 2 * (initialisation == "spark")) + rng.normal() * 1.4
+            p = float(1 / (1 + np.exp(-logit)))
+            yield factors | {
+                "split": split, "sample": f"{split}{pool}-{number}", "patient": f"{split}-p{pool}-{patient}",
+                "label": label, "p_0": None if split == "train" else 1 - p, "p_1": None if split == "train" else p,
+            }  # fmt: skip
