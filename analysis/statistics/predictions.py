@@ -30,7 +30,7 @@ class Predicted:
         if unit == "image":
             return self
         rule = "max" if unit == "patient_max" else "mean"
-        found = gathered(self.patients.tolist(), self.labels, self.p, rule=rule)
+        found = gathered(self.patients, self.labels, self.p, rule=rule)
         if found is None:
             raise NoComponents("images of one patient belong to different classes")
         return Predicted(*found, np.unique(self.patients), self.unit)

@@ -13,7 +13,7 @@ def several(patients: Sequence[int] | None) -> bool:
 
 
 def gathered(
-    patients: Sequence[int], labels: np.ndarray, p: np.ndarray, *, rule: str
+    patients: Sequence[int] | np.ndarray, labels: np.ndarray, p: np.ndarray, *, rule: str
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Labels and probabilities with a row a patient, in the order of their numbers.
 
