@@ -28,7 +28,7 @@ def _():
         """A question with its answer: shown in the browser, printed where there is none."""
         if mo.app_meta().mode == "script":
             with pl.Config(tbl_rows=12, tbl_hide_dataframe_shape=True, tbl_width_chars=160, fmt_str_lengths=60):
-                print(f"\n{question}\n{sentence}\n{table.head(12)}")
+                print("", question, sentence, *([] if table.is_empty() else [table.head(12)]), sep="\n")
         return mo.vstack([mo.md(f"## {question}\n\n{sentence}"), mo.ui.table(table, selection=None)])
 
     mo.md(f"# {study.name}{' (imported predictions)' if study.imported else ''}: ten questions")
@@ -177,7 +177,9 @@ def _(answer, study):
         "9. What did pruning do, and was every initialisation given the same budget?",
         f"{budget['pruned'].sum()} of {budget['trials'].sum()} trials were pruned; {missed} of the {len(pruned)} that "
         "were finished for the audit would have been chosen. Budgets are "
-        f"{'even' if budget['even'].all() else 'uneven: see the column'}.",
+        f"{'even' if budget['even'].all() else 'uneven: see the column'}."
+        if len(budget)
+        else "No trial was run.",
         budget.drop("size_kind", "epochs"),
     )
     return
