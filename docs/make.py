@@ -9,6 +9,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from analysis.questions.columns import ANSWERS
 from study.config import PretrainedBy, Study
 from study.ledger.columns import COLUMN_MEANINGS, TABLE_MEANINGS
 from study.ledger.schemas import TABLES
@@ -16,6 +17,28 @@ from study.vocabulary import METRICS
 from trainables import adaptations, methods
 
 HERE = Path(__file__).parent
+
+
+_ASKING = """\
+## Asking them in Python
+
+```python
+import analysis
+import polars as pl
+
+study = analysis.open("results/lungs")              # or s3://bucket/results/lungs; nothing is read yet
+study.trials.filter(pl.col("status") == "completed").group_by("initialisation").agg(pl.max("score")).collect()
+study.labels_needed(0.85)                           # with how many labels each initialisation reaches an AUC of 0.85
+analysis.duckdb("results/lungs").sql("SELECT status, count(*) FROM trials GROUP BY ALL")
+```
+
+Each table is a Polars LazyFrame, or with `pip install 'labelcurve[duckdb]'` a DuckDB view, of the rows that are
+committed: what a run that was interrupted left behind does not show, a run that was tried again shows once, and a
+damaged file is refused by name. A plain glob over the files, which also works, sees all rows and no damage.
+`examples/ten_questions.py` is a notebook (`pip install 'labelcurve[notebook]'`) that asks ten questions of any study.
+
+The answers below are computed from the final runs that may be compared. Beside the columns named here they have those
+factors of the tables that place a row, and `chosen` the hyperparameters.""".splitlines()
 
 
 def results() -> str:
@@ -33,6 +56,10 @@ def results() -> str:
         for field in schema:
             unit, meaning = COLUMN_MEANINGS[field.name]
             lines.append(f"| `{field.name}` | {field.type} | {unit} | {meaning} |")
+    lines += ["", *_ASKING]
+    for answer, (row, columns) in ANSWERS.items():
+        lines += ["", f"### {answer}", "", row, "", "| column | unit | meaning |", "| --- | --- | --- |"]
+        lines += [f"| `{name}` | {unit} | {meaning} |" for name, (unit, meaning) in columns.items()]
     lines += [
         "",
         "## Metrics",

@@ -88,6 +88,8 @@ def report(root: str | Path | Storage) -> str:
     storage = Storage.at(root)
     spec, cells = accepted(storage) or {}, planned(storage).cells.to_dicts()
     spec["claims"] = claims_made(storage)
+    if spec.get("imported"):
+        spec |= {"name": f"{spec['name']} (imported predictions)"}
     return write_report(storage, spec=spec, planned=cells, spaces=spaces(spec))
 
 

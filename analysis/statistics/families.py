@@ -23,7 +23,7 @@ SIMULATED = 20_000
 
 @dataclass(frozen=True)
 class Family:
-    """contrasts: each by itself, steadied. p: adjusted for all. level: at which single intervals hold together with 95 %."""
+    """contrasts: each by itself, steadied. p: adjusted for all. level: of single intervals that hold together, 95 %."""
 
     contrasts: Sequence[Contrast]
     p: np.ndarray

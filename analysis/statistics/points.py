@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -97,30 +97,46 @@ def _point(
     scores: dict[tuple[int, int], float] = {}
     tests: dict[tuple[int, int], Components] = {}
     subsets: dict[int, frozenset] = {}
-    kept, seeds = [], []
-    for (draw, encoder), group in runs.with_columns(pl.col(PRETRAIN_SEED).fill_null(0)).group_by(
-        (DRAW, PRETRAIN_SEED), maintain_order=True
-    ):
-        if set(group["fold"]) != folds:
+    kept: list[int] = []
+    seeds: list[float] = []
+    for (draw, encoder), by_fold in _grouped(runs).items():
+        if by_fold.keys() != folds:
             continue
-        kept.append(group)
-        by_fold = [fold for _, fold in group.group_by("fold", maintain_order=True)]
-        scores[draw, encoder] = float(np.mean([fold["value"].mean() for fold in by_fold]))
-        subsets[draw] = frozenset(group.select("fold", "subset_hash").iter_rows())
-        values = [fold["value"].to_numpy() for fold in by_fold]
+        kept += [run.row for fold in by_fold.values() for run in fold]
+        values = [np.array([run.value for run in fold]) for fold in by_fold.values()]
+        scores[draw, encoder] = float(np.mean([v.mean() for v in values]))
+        subsets[draw] = frozenset((fold, run.subset) for fold, own in by_fold.items() for run in own)
         seeds.append(float(np.mean([v.var(ddof=1) * (1 - 1 / len(v)) if len(v) > 1 else 0.0 for v in values])))
         if not isinstance(parts, str):
-            own = [mean_components([parts[key] for key in fold["key"]]) for fold in by_fold]
+            own = [mean_components([parts[run.key] for run in fold]) for fold in by_fold.values()]
             tests[draw, encoder] = own[0] if len(own) == 1 else mean_of_folds(own)
     if not kept:
         return
     first = runs.row(0, named=True)
     units = {p.unit for key in recorded if not isinstance(p := known[key], str)}
-    yield pl.concat(kept), Point(
+    yield runs.with_columns(pl.col(PRETRAIN_SEED).fill_null(0))[kept], Point(
         scores, parts if isinstance(parts, str) else tests, _owner(runs),
         (*(first[name] for name in SIZE_FACTORS),), subsets, shares.of(runs), _same_patients(runs),
         max(units, default=NEW_PATIENTS), _between_encoders(scores) + float(np.mean(seeds)) / len(folds),
     )  # fmt: skip
+
+
+class _Run(NamedTuple):
+    """A final run of a point, in a row of its frame."""
+
+    row: int
+    key: str
+    value: float
+    subset: str | None
+
+
+def _grouped(runs: pl.DataFrame) -> dict[tuple[int, int], dict[int | None, list[_Run]]]:
+    """Runs by draw and encoder, and by fold, in the order of their rows."""
+    found: dict[tuple[int, int], dict[int | None, list[_Run]]] = {}
+    columns = runs.select(DRAW, pl.col(PRETRAIN_SEED).fill_null(0), "fold", "key", "value", "subset_hash")
+    for row, (draw, encoder, fold, *rest) in enumerate(columns.iter_rows()):
+        found.setdefault((draw, encoder), {}).setdefault(fold, []).append(_Run(row, *rest))
+    return found
 
 
 def _owner(runs: pl.DataFrame) -> str | None:

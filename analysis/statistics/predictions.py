@@ -30,7 +30,7 @@ class Predicted:
         if unit == "image":
             return self
         rule = "max" if unit == "patient_max" else "mean"
-        found = gathered(self.patients.tolist(), self.labels, self.p, rule=rule)
+        found = gathered(self.patients, self.labels, self.p, rule=rule)
         if found is None:
             raise NoComponents("images of one patient belong to different classes")
         return Predicted(*found, np.unique(self.patients), self.unit)
@@ -39,13 +39,14 @@ class Predicted:
 def predicted(predictions: pl.DataFrame, keys: list[str], test_set: str) -> dict[str, Predicted | str]:
     """Each key's predictions on the clean test set, or why there are none."""
     clean = (pl.col("split") == "test") & (pl.col("test_set") == test_set) & pl.col("corruption").is_null()
-    rows = predictions.filter(clean, pl.col("key").is_in(keys)).sort("key", "sample")
+    rows = predictions.filter(clean, pl.col("key").is_in(keys)).select("key", "sample", "patient", "labels", "p")
+    # Sorted and told apart as numbers in the order of the names, of which there are few.
+    rows = rows.with_columns(_as_enum(rows[name]) for name in ("key", "sample", "patient")).sort("key", "sample")
     found: dict[str, Predicted | str] = dict.fromkeys(keys, "no test predictions are stored")
     if rows.is_empty():
         return found
     labels, p = _Lists(rows["labels"]), _Lists(rows["p"])
-    named = rows.select(pl.col("patient").rank("dense").cast(pl.Int64), "sample")
-    patients, samples = named["patient"].to_numpy(), rows["sample"].rank("dense").cast(pl.Int64).to_numpy()
+    patients, samples = (rows[name].to_physical().cast(pl.Int64).to_numpy() for name in ("patient", "sample"))
     start = 0
     for key, count in rows.group_by("key", maintain_order=True).len().iter_rows():
         part = slice(start, start + count)
@@ -59,6 +60,10 @@ def predicted(predictions: pl.DataFrame, keys: list[str], test_set: str) -> dict
         except ValueError:
             found[key] = "its predictions have rows of different lengths"
     return found
+
+
+def _as_enum(names: pl.Series) -> pl.Series:
+    return names.cast(pl.Enum(names.unique().drop_nulls().sort()))
 
 
 class _Lists:

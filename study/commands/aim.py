@@ -19,8 +19,7 @@ def add_to(commands: Any) -> None:
 
 
 def _sync(options: argparse.Namespace) -> int:
-    from study.ledger import LedgerError
-    from study.planning.accepted import find_root
+    from study.ledger import LedgerError, find_root
     from study.tracking.aim_sync import sync
     from study.tracking.network_filesystems import network_disk
 

@@ -19,8 +19,8 @@ def add_to(commands: Any) -> None:
 
 def _doctor(options: argparse.Namespace) -> int:
     from study.console import printed
+    from study.ledger import find_root
     from study.maintenance.doctor import examine, mend
-    from study.planning.accepted import find_root
 
     root = find_root(options.results)
     with printed():

@@ -11,7 +11,7 @@ def add_to(commands: Any) -> None:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from study.planning.accepted import find_root
+    from study.ledger import find_root
     from study.run import report
 
     print(report(find_root(options.results)))

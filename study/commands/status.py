@@ -14,9 +14,9 @@ def add_to(commands: Any) -> None:
 
 
 def _status(options: argparse.Namespace) -> int:
+    from study.ledger import find_root
     from study.maintenance.status import status
     from study.maintenance.status_text import lines, plain
-    from study.planning.accepted import find_root
 
     found = status(find_root(options.results))
     if options.json:

@@ -41,7 +41,7 @@ class Ledger:
         table: str,
         row: Row | Sequence[Row],
         curves: Sequence[Row] = (),
-        predictions: Sequence[Row] = (),
+        predictions: Sequence[Row] | pa.Table = (),
         scores: Sequence[Row] = (),
     ) -> None:
         """Store one run (or all rows of one pre-training run) with what belongs to it. Durable when it returns.
@@ -52,7 +52,7 @@ class Ledger:
         """
         self._settle()
         rows = to_table(table, [row] if isinstance(row, Mapping) else list(row))
-        given = {"curves": curves, "predictions": predictions, "scores": scores}
+        given: dict[str, Sequence[Row] | pa.Table] = {"curves": curves, "predictions": predictions, "scores": scores}
         belongings = {name: to_table(name, given[name]) for name in DEPENDENTS if len(given[name])}
         self._admit(table, rows)
         _check_belongings(table, rows, belongings)

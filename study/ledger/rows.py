@@ -16,8 +16,8 @@ Row = Mapping[str, Any]
 REQUIRED = ("key", "fingerprint", "status")
 
 
-def to_table(table: str, rows: Sequence[Row]) -> pa.Table:
-    """Rows as an Arrow table of `TABLES[table]`.
+def to_table(table: str, rows: Sequence[Row] | pa.Table) -> pa.Table:
+    """Rows as an Arrow table of `TABLES[table]`; one of just its columns is taken as it is.
 
     A missing column becomes null, and so does a number that is not finite: NaN passes filters and spoils means. A dict,
     such as `settings` may be, is stored as JSON with sorted keys. Raises ValueError, naming table and column, for an
@@ -27,6 +27,10 @@ def to_table(table: str, rows: Sequence[Row]) -> pa.Table:
     if table not in TABLES:
         raise ValueError(f"there is no table {table!r}; the tables are {', '.join(TABLES)}")
     schema = TABLES[table]
+    if isinstance(rows, pa.Table):
+        if not rows.schema.equals(schema):
+            raise ValueError(f"{table}: the columns are not those of the table")
+        return rows.replace_schema_metadata(schema.metadata)
     unknown = sorted({name for row in rows for name in row} - set(schema.names))
     if unknown:
         raise ValueError(f"{table}: no column {', '.join(map(repr, unknown))}; what has no column goes into settings")

@@ -91,23 +91,43 @@ def read(storage: Storage, table: str, path: str, columns: list[str] | None = No
 def _parsed(
     storage: Storage, table: str, path: str, data: bytes, columns: list[str] | None
 ) -> tuple[pa.Table, dict[str, str]]:
-    try:
-        file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
-        metadata = {name.decode(): value.decode() for name, value in (file.schema_arrow.metadata or {}).items()}
-        rows = file.read(columns=columns, use_threads=False)
-    except Exception as error:  # a broken footer ends in almost any exception: Arrow's, Unicode, memory, overflow
-        what = "it is empty" if not data else " ".join(str(error).split())
-        raise Damaged(damage(storage, table, path, what)) from error
-    if metadata.get("labelcurve.table") != table:
-        raise Damaged(damage(storage, table, path, f"it does not say that it holds {table}"))
-    version = metadata.get("labelcurve.version")
-    if version not in versions.READABLE_LEDGERS:
-        raise UnknownVersion(
-            f"{storage.full(path)}: written in version {version}, this Labelcurve reads up to {versions.LEDGER}"
-        )
-    if not _fits(file.schema_arrow, TABLES[table], complete=version == str(versions.LEDGER)):
-        raise Damaged(damage(storage, table, path, "its columns are not those of the table"))
-    return _completed(rows, TABLES[table], columns), metadata
+    segment = Segment(storage, table, path, data)
+    return segment.read(columns), segment.marks
+
+
+class Segment:
+    """A file that is open, checked to be one of its table in a version that is known; raises as `read`."""
+
+    def __init__(self, storage: Storage, table: str, path: str, data: bytes | None = None) -> None:
+        self._storage, self._table, self._path = storage, table, path
+        self._data = storage.read_bytes(path) if data is None else data
+        try:
+            self._file = pq.ParquetFile(pa.BufferReader(self._data), page_checksum_verification=True)
+            schema = self._file.schema_arrow
+            self.marks = {name.decode(): value.decode() for name, value in (schema.metadata or {}).items()}
+        except Exception as error:  # a broken footer ends in almost any exception: Arrow's, Unicode, memory, overflow
+            raise self._damaged(error) from error
+        if self.marks.get("labelcurve.table") != table:
+            raise Damaged(damage(storage, table, path, f"it does not say that it holds {table}"))
+        version = self.marks.get("labelcurve.version")
+        if version not in versions.READABLE_LEDGERS:
+            raise UnknownVersion(
+                f"{storage.full(path)}: written in version {version}, this Labelcurve reads up to {versions.LEDGER}"
+            )
+        if not _fits(schema, TABLES[table], complete=version == str(versions.LEDGER)):
+            raise Damaged(damage(storage, table, path, "its columns are not those of the table"))
+
+    def read(self, columns: list[str] | None = None) -> pa.Table:
+        """The rows, verified, with today's columns or those named."""
+        try:
+            rows = self._file.read(columns=columns, use_threads=False)
+        except Exception as error:
+            raise self._damaged(error) from error
+        return _completed(rows, TABLES[self._table], columns)
+
+    def _damaged(self, error: Exception) -> Damaged:
+        what = "it is empty" if not self._data else " ".join(str(error).split())
+        return Damaged(damage(self._storage, self._table, self._path, what))
 
 
 def _fits(found: pa.Schema, today: pa.Schema, *, complete: bool) -> bool:

@@ -80,6 +80,8 @@ def check_accepted(root: Root, study: Study) -> None:
     """Refuse to go on with a study that another version of what runs compute began, or that was another study."""
     before = accepted(root)
     if before is not None:
+        if before.get("imported"):
+            raise InputRefused(f"{root}: this study was imported, and none is run beside it; give yours another name")
         _check_version(Storage.at(root))
         check_growth(before, study)
 
@@ -102,22 +104,30 @@ def _check_version(storage: Storage) -> None:
 def accept(root: Root, study: Study, plan: Plan) -> None:
     """Keep the resolved study as the next ``spec/NNN.yaml`` where it says anything new, and the plan beside it."""
     storage = Storage.at(root)
-    if accepted(storage) != plain(study):
-        number = 1 + max((int(Path(name).stem) for name in _specs(storage)), default=0)
-        opened = count(storage.root, "finals", ["task"], lambda rows: rows.unique())["task"].sort().to_list()
-        text = OPENED + json.dumps(opened) + "\n" + yaml.safe_dump(plain(study), sort_keys=False, allow_unicode=True)
-        storage.write_atomic(f"spec/{number:03d}.yaml", text.encode())
+    keep_spec(storage, plain(study))
     runs = [encoder.factors for encoder in plan.pretraining_runs]
     budgets = {name: adaptation.trials for name, adaptation in study.adaptations.items()}
-    cells = _cells(
-        [
-            dict(cell.factors)
-            | {"trials": cell.trials, "finals": cell.finals, "search_budget": budgets[cell.factors["adaptation"]]}
-            for cell in plan.cells
-        ]
-    )
+    cells = [
+        dict(cell.factors)
+        | {"trials": cell.trials, "finals": cell.finals, "search_budget": budgets[cell.factors["adaptation"]]}
+        for cell in plan.cells
+    ]
+    keep_plan(storage, runs, cells)
+
+
+def keep_spec(storage: Storage, spec: dict) -> None:
+    """Keep what a study is, in plain values, as the next ``spec/NNN.yaml`` where it says anything new."""
+    if accepted(storage) != spec:
+        number = 1 + max((int(Path(name).stem) for name in _specs(storage)), default=0)
+        opened = count(storage.root, "finals", ["task"], lambda rows: rows.unique())["task"].sort().to_list()
+        text = OPENED + json.dumps(opened) + "\n" + yaml.safe_dump(spec, sort_keys=False, allow_unicode=True)
+        storage.write_atomic(f"spec/{number:03d}.yaml", text.encode())
+
+
+def keep_plan(storage: Storage, runs: list[dict[str, Any]], cells: list[dict[str, Any]]) -> None:
+    """Keep the pre-training runs and the cells (factors and `BUDGETS`) that there shall be."""
     sink = io.BytesIO()
-    pq.write_table(cells.to_arrow().replace_schema_metadata({"pretraining": json.dumps(runs)}), sink)
+    pq.write_table(_cells(cells).to_arrow().replace_schema_metadata({"pretraining": json.dumps(runs)}), sink)
     storage.write_atomic(PLAN, sink.getvalue())
     storage.remove(EARLIER_PLAN)
 
@@ -147,22 +157,6 @@ def planned(root: Root) -> Planned:
             _cells([cell | {"search_budget": budgets[cell["adaptation"]]} for cell in plan["cells"]]),
         )
     raise InputRefused(f"{storage.root}: the study was never planned to its end; run it (again) first")
-
-
-def find_root(results: str | Path) -> str:
-    """A study's folder or URL, or that of results which hold a single study."""
-    storage = Storage(results)
-    if storage.list("spec"):
-        return storage.root
-    there = storage.folders()
-    if not there and not storage.exists(""):
-        raise InputRefused(f"{results}: there is no such folder")
-    studies = [storage.full(name) for name in there if storage.list(f"{name}/spec")]
-    if len(studies) == 1:
-        return studies[0]
-    if not studies:
-        raise InputRefused(f"{results}: no study has left results here")
-    raise InputRefused(f"{results} holds several studies; name one of {', '.join(studies)}")
 
 
 def _cells(rows: list[dict[str, Any]]) -> pl.DataFrame:

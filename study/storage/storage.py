@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
@@ -46,6 +47,11 @@ class Storage:
         self.local_root: Path | None = Path(os.path.abspath(base)) if isinstance(self._fs, LocalFileSystem) else None
         self._base = str(self.local_root or base).rstrip("/")
         self.root = self._base if self.local_root else self._fs.unstrip_protocol(self._base)
+
+    @property
+    def filesystem(self) -> AbstractFileSystem:
+        """What fsspec reads and writes through, for libraries that take one."""
+        return self._fs
 
     @classmethod
     def at(cls, root: "str | Path | Storage") -> "Storage":

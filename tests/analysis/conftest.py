@@ -2,13 +2,16 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+import yaml
 from sklearn.metrics import roc_auc_score
 
 from analysis.tables import StudyTables
+from study.ledger import Ledger
 from study.vocabulary import FACTOR_NAMES as FACTORS
 
 LABELS = {0.125: 24, 0.25: 48, 0.5: 96, 1.0: 192}
@@ -81,6 +84,7 @@ def make():
 
     class Make:
         cell, run, study = staticmethod(cell), staticmethod(run), staticmethod(study_of)
+        write = staticmethod(write)
 
     return Make
 
@@ -144,3 +148,27 @@ def made(cells) -> StudyTables:
             })  # fmt: skip
     return study_of(finals=finals, trials=trials, scores=scores, predictions=predictions, curves=curves,
                     pretraining=pretraining)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def results(made, tmp_path_factory) -> Path:
+    """The made study as a driver would have left it on disk; nothing may change it."""
+    root = tmp_path_factory.mktemp("results") / "made"
+    write(root, made)
+    return root
+
+
+def write(root: Path, study: StudyTables, **spec) -> None:
+    """Commit every table of a study into a ledger, each kind of run at once."""
+    ledger = Ledger(root)
+    rows = {table: getattr(study, table).to_dicts() for table in SCHEMAS}
+    held = {table: [row["key"] for row in rows[table]] for table in ("trials", "finals")}
+    for table in ("trials", "finals"):
+        own = set(held[table])
+        parts = {name: [row for row in rows[name] if row["key"] in own] for name in ("curves", "predictions", "scores")}
+        if own:
+            ledger.commit(table, rows[table], **parts)
+    if rows["pretraining"]:
+        steps = [row | {"fingerprint": "f", "initialisation": row["method"]} for row in rows["pretraining"]]
+        ledger.commit("pretraining", steps)
+    ledger.storage.write_atomic("spec/001.yaml", yaml.safe_dump({"name": "made"} | spec).encode())

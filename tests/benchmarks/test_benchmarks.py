@@ -18,6 +18,7 @@ SMALLEST = {
     "pruning": "-m tests.benchmarks.pruning --trials 2 --rounds 1 --epochs 2 --backbone test_resnet".split(),
     "spark": ["-c", ONCE.format("spark")],
     "status": ["-m", "tests.benchmarks.status", "10000", "100"],
+    "tables": ["-m", "tests.benchmarks.tables", "10000", "100000", "1"],
     "steps": ["-c", ONCE.format("steps")],
     "trials": ["-m", "tests.benchmarks.trials", "2"],
     "views": ["-c", ONCE.format("views")],

@@ -13,7 +13,7 @@ def several(patients: Sequence[int] | None) -> bool:
 
 
 def gathered(
-    patients: Sequence[int], labels: np.ndarray, p: np.ndarray, *, rule: str
+    patients: Sequence[int] | np.ndarray, labels: np.ndarray, p: np.ndarray, *, rule: str
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Labels and probabilities with a row a patient, in the order of their numbers.
 
@@ -23,13 +23,16 @@ def gathered(
     labels are of images, and a patient has none.
     """
     _, which = np.unique(np.asarray(patients, dtype=np.int64), return_inverse=True)
-    groups = [np.flatnonzero(which == patient) for patient in range(which.max(initial=-1) + 1)]
-    if labels.ndim == 1 and p.shape[1] > 2 and any(len(np.unique(labels[group])) > 1 for group in groups):
+    order = np.argsort(which, kind="stable")
+    starts = np.flatnonzero(np.diff(which[order], prepend=-1))
+    labels, p = labels[order], p[order]
+    by_label = np.maximum.reduceat(labels, starts) if len(starts) else labels
+    if labels.ndim == 1 and p.shape[1] > 2 and len(starts) and np.any(by_label != np.minimum.reduceat(labels, starts)):
         return None
-    by_label = np.array([labels[group].max(0) for group in groups]).reshape(len(groups), *labels.shape[1:])
     if rule == "mean":
-        return by_label, np.array([p[group].mean(0) for group in groups]).reshape(-1, p.shape[1])
-    largest = np.array([p[group].max(0) for group in groups]).reshape(-1, p.shape[1])
+        counts = np.diff(starts, append=len(p))[:, None]
+        return by_label, np.add.reduceat(p, starts) / counts if len(starts) else p
+    largest = np.maximum.reduceat(p, starts) if len(starts) else p
     if labels.ndim == 1 and p.shape[1] == 2:
         return by_label, np.stack([1 - largest[:, 1], largest[:, 1]], 1)
     return by_label, largest if labels.ndim == 2 else largest / largest.sum(1, keepdims=True)

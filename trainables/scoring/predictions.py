@@ -63,21 +63,28 @@ def read_labels(test: TestSet, *, multi: bool) -> list[Any]:
 
 
 def score_rows(job: TrialJob, name: str, test: Predictions, val: Predictions) -> list[list[Any]]:
-    """`[test_set, unit, metric, value]`: unit "image", and where patients have several images also "patient" (the mean
-    of a patient's probabilities) or "patient_max". Thresholds come from validation in the same unit."""
+    """`[test_set, unit, metric, value]` of a job's predictions: see `scored`."""
+    found = scored(test, val, patient=job.patient_score, specificity=job.sensitivity_at, positive=job.positive)
+    return [[name, *row] for row in found]
+
+
+def scored(
+    test: Predictions, val: Predictions, *, patient: str, specificity: float, positive: int | None
+) -> list[list[Any]]:
+    """`[unit, metric, value]`: unit "image", and where patients have several images also "patient" (the mean of a
+    patient's probabilities) or "patient_max". Thresholds come from validation in the same unit."""
     units = {"image": ((test.labels, test.p), (val.labels, val.p))}
     if test.patients is not None and patients.several(test.patients):
-        by = job.patient_score
-        here = patients.gathered(test.patients, test.labels, test.p, rule=by)
-        there = None if val.patients is None else patients.gathered(val.patients, val.labels, val.p, rule=by)
+        here = patients.gathered(test.patients, test.labels, test.p, rule=patient)
+        there = None if val.patients is None else patients.gathered(val.patients, val.labels, val.p, rule=patient)
         if here is not None:
             nobody = val.labels[:0], val.p[:0]
-            units["patient" if by == "mean" else f"patient_{by}"] = (here, nobody if there is None else there)
+            units["patient" if patient == "mean" else f"patient_{patient}"] = (here, nobody if there is None else there)
     rows = []
     for unit, (tested, validated) in units.items():
         found = metrics.evaluate(*tested)
-        found |= thresholds.evaluate(*tested, *validated, specificity=job.sensitivity_at, positive=job.positive)
-        rows += [[name, unit, metric, value] for metric, value in found.items()]
+        found |= thresholds.evaluate(*tested, *validated, specificity=specificity, positive=positive)
+        rows += [[unit, metric, value] for metric, value in found.items()]
     return rows
 
 
