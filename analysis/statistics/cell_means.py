@@ -54,8 +54,9 @@ class CellMeans:
     components of those scores (see `Components`), or None where the test set counts as fixed. patient_df: degrees of
     freedom of what the patients add; infinite in the original model. encoders: (E, K) for each group of pre-training
     runs that pair, each run's mean over draws in the cells of its initialisation and zero in all others. shares: (K,),
-    what part of the pool a subset holds: the variance between draws is multiplied by 1 + D f / (1 - f) for a new pool,
-    since subsets of one pool overlap (Nadeau and Bengio, Machine Learning 2003); None where the pool counts as fixed.
+    what part f of the pool a subset holds: the variance between draws is multiplied by 1 + D f / (1 - f) for a new
+    pool, since subsets of one pool overlap (Nadeau and Bengio, Machine Learning 2003), which errs to the wide side
+    where training noise is part of it; None where the pool counts as fixed.
     """
 
     by_draw: np.ndarray
@@ -86,10 +87,8 @@ class CellMeans:
         """(C, C), of the contrasts `weights` (C, K); one without variance correlates with itself alone."""
         total = self._draws(weights)
         if self.patients is not None:
-            moved = np.stack([each @ weights.T for each in self.patients])
-            count, summed = len(moved), moved.sum(axis=0)
-            own = sum(each.T @ each for each in moved)
-            total = total + (summed.T @ summed - own) / (count * (count - 1))
+            moved = self.patients @ weights.T
+            total = total + _between(np.einsum("dpa,dpb->ab", moved, moved), moved.sum(axis=0), len(moved))
         for runs in self.encoders:
             total = total + np.atleast_2d(np.cov(runs @ weights.T, rowvar=False)) / len(runs)
         scale = np.sqrt(np.maximum(np.diag(total), 0))
@@ -112,6 +111,10 @@ class CellMeans:
 
 def between_draws(components: np.ndarray) -> float:
     """The mean covariance over new patients of two different draws' scores, from components (D, P)."""
-    count = len(components)
-    together = float(np.sum(components.sum(axis=0) ** 2) - np.sum(components**2))
-    return together / (count * (count - 1))
+    own = np.array([[np.sum(components**2)]])
+    return float(_between(own, components.sum(axis=0)[:, None], len(components))[0, 0])
+
+
+def _between(own: np.ndarray, summed: np.ndarray, count: int) -> np.ndarray:
+    """(C, C), the mean covariance of two different draws, of the sum of the draws' own and of their sum (P, C)."""
+    return (summed.T @ summed - own) / (count * (count - 1))

@@ -20,7 +20,8 @@ from .points import Placed
 DIFFERENCE_SCHEMA = ON | {"against": pl.String} | PLACE | {
     "mean": pl.Float64, "low": pl.Float64, "high": pl.Float64, "target": pl.String, "reason": pl.String,
     "n_draws": pl.Int32, "error": pl.Float64, "df": pl.Float64, "family": pl.Int32, "family_p": pl.Float64,
-    "family_low": pl.Float64, "family_high": pl.Float64, "family_level": pl.Float64, "detectable": pl.Float64, "separated": pl.Boolean,
+    "family_low": pl.Float64, "family_high": pl.Float64, "family_level": pl.Float64, "detectable": pl.Float64,
+    "separated": pl.Boolean,
 }  # fmt: skip
 
 

@@ -12,20 +12,23 @@ import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import t as student
 
-from .cell_means import ONE_DRAW, Contrast
+from .cell_means import DRAWS, ENCODERS, ONE_DRAW, Contrast
 from .point import Joint, Point, joint
 
 LEVEL = 0.95
-FEWEST_MISTAKES = 1.0
-"""Patients of the rarest class times the distance to the bound: closer to it an interval is refused."""
+FEWEST_MISTAKES = 0.5
+"""Patients of the rarest class times the distance of a mean from its bound; nearer, runs differ too little to tell how
+much they differ, and nothing is said of one new model."""
+WIDEST = 0.5
+"""An interval of one new model that is wider says nothing, and is not given."""
 
 
 @dataclass(frozen=True)
 class Estimate:
     """A mean with its 95 % interval (`low`, `high`), or the `reason` why there is none; `target` says what it covers.
 
-    `pi_low`, `pi_high`: where one new model of one new labelled subset of this pool would score on this test set, or
-    `pi_reason`.
+    `pi_low`, `pi_high`: where one new model of one new labelled subset of this pool would score on this test set (of a
+    new encoder where the target speaks of new pre-training runs), or `pi_reason`.
     """
 
     mean: float
@@ -68,21 +71,11 @@ def _estimate(
         mean = float(whole.means.means @ np.asarray(weights))
         return Estimate(mean, reason=ONE_DRAW, pi_reason=ONE_DRAW, draws=count)
     found = whole.means.contrast(weights)
-    target, reason = whole.target, whole.reason
-    low = high = None
-    if bounds == (0.0, 1.0) and _too_near(found.value, whole):
-        reason, target = _TOO_NEAR, None
-    else:
-        low, high = scaled(found, bounds)
+    low, high = scaled(found, bounds)
     pi_low, pi_high, pi_reason = _one_new_subset(whole, found, bounds, point)
-    return Estimate(found.value, low, high, target, reason, pi_low, pi_high, pi_reason, count, found.df, found.error)
-
-
-_TOO_NEAR = "so near its bound that the mistakes of single patients decide it: more test patients are needed"
-
-
-def _too_near(mean: float, whole: Joint) -> bool:
-    return np.isfinite(whole.means.patient_df) and min(mean, 1 - mean) * (whole.means.patient_df + 1) < FEWEST_MISTAKES
+    return Estimate(
+        found.value, low, high, whole.target, whole.reason, pi_low, pi_high, pi_reason, count, found.df, found.error
+    )  # fmt: skip
 
 
 def scaled(
@@ -113,11 +106,15 @@ def _one_new_subset(
         return None, None, "a difference of means"
     if point.same_patients:
         return None, None, "every draw holds the same patients: there is no other subset"
-    count = len(whole.draws)
-    spread = float(whole.means.by_draw[:, 0].var(ddof=1))
-    half = float(student.ppf(0.5 + LEVEL / 2, count - 1)) * np.sqrt(spread * (1 + 1 / count) + point.single)
-    low, high = scaled(found, bounds, half)
-    if bounds == (0.0, 1.0) and high - low > 0.5:
+    count, encoders = len(whole.draws), len({e for _, e in point.scores})
+    spread = float(whole.means.by_draw[:, 0].var(ddof=1)) * (1 + 1 / count)
+    if spread == 0:
+        return None, None, "the draws do not differ"
+    if bounds == (0.0, 1.0) and min(found.value, 1 - found.value) * (whole.means.patient_df + 1) < FEWEST_MISTAKES:
+        return None, None, "so near its bound that the mistakes of single test patients decide it"
+    one = Contrast(found.value, {DRAWS: (spread, count - 1), ENCODERS: (point.single, encoders - 1 or count)})
+    low, high = scaled(one, bounds)
+    if bounds == (0.0, 1.0) and high - low > WIDEST:
         return None, None, f"{count} draws say too little: it would span {low:.2f} to {high:.2f}"
     return low, high, None
 

@@ -1,9 +1,9 @@
 """How many labels a score needs: sets of label counts, by inverting a test along the curve.
 
 A count n belongs to the set where the curve at n does not differ from what it is held against: another curve's level
-(labels saved, label equivalence), a wanted score (a goal), or the other curve at the same n (a crossover). So a set ends
-where the data can tell, and is open at the end of a curve where they cannot (Fieller, JRSS B 1954); the delta method
-would always close it.
+(labels saved, label equivalence), a wanted score (a goal), or the other curve at the same n (a crossover). So a set
+ends where the data can tell, and is open at the end of a curve where they cannot (Fieller, JRSS B 1954); the delta
+method would always close it.
 """
 
 from collections.abc import Callable
@@ -45,7 +45,9 @@ def equal_to(curves: Curves, initialisation: str, other: str, labels: float, lev
     return _where(curves, lambda n: curves.contrast(curves.height(initialisation, n) - held), level)
 
 
-def goal(curves: Curves, initialisation: str, score: float, bounds: tuple[float, float], level: float = LEVEL) -> Labels:
+def goal(
+    curves: Curves, initialisation: str, score: float, bounds: tuple[float, float], level: float = LEVEL
+) -> Labels:
     """With how many labels a curve reaches a score: where the interval of its height holds it."""
 
     def less(n: float) -> tuple[float, bool]:

@@ -21,7 +21,7 @@ so of other metrics no saving is spoken of."""
 
 @dataclass(frozen=True)
 class Saving:
-    """`initialisation` reaches the level that `other` has with `labels` labels with `needed`, all of which are fewer."""
+    """`initialisation` reaches with `needed` labels, all of them fewer, the level that `other` has with `labels`."""
 
     curves: Curves
     initialisation: str

@@ -21,7 +21,9 @@ def test_a_panel_a_task_and_adaptation_with_the_sizes_as_ticks_and_one_legend(ma
 
 
 def test_a_mean_without_interval_is_drawn_open(made):
-    table = label_efficiency(points(made, metrics=("auc",))).filter(task="covid", adaptation="linear", initialisation="scratch")
+    table = label_efficiency(points(made, metrics=("auc",))).filter(
+        task="covid", adaptation="linear", initialisation="scratch"
+    )
     table = table.with_columns(low=pl.lit(None, pl.Float64), high=pl.lit(None, pl.Float64))
     (ax,) = learning_curves(table).axes
     markers = [line for line in ax.get_lines() if line.get_linestyle() == "None"]

@@ -6,9 +6,7 @@ from scipy.stats import t
 
 from analysis.statistics.cell_means import CellMeans, Contrast, between_draws
 
-READERS = np.array(
-    [[0.91965, 0.94783], [0.85878, 0.90531], [0.90386, 0.92174], [0.97311, 0.99936], [0.82979, 0.92995]]
-)
+READERS = np.array([[0.91965, 0.94783], [0.85878, 0.90531], [0.90386, 0.92174], [0.97311, 0.99936], [0.82979, 0.92995]])
 """Empirical AUCs of five readers under two modalities in the Van Dyke data, as the MRMCaov toolboxes publish them."""
 ERROR, SAME_READER, OTHER_BOTH = 0.00078839, 0.00034167, 0.00023561
 SAME_MODALITY = (0.00047718, 0.00020095)

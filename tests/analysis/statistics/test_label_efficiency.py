@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 from scipy.special import expit, logit
 
+from analysis.statistics.cell_means import Contrast
 from analysis.statistics.differences import DIFFERENCE_SCHEMA, differences
 from analysis.statistics.label_efficiency import TABLE_SCHEMA, label_efficiency
 from analysis.statistics.points import points
@@ -31,8 +32,9 @@ def test_final_seeds_are_averaged_within_a_draw_and_never_counted_as_draws(make)
     (row,) = label_efficiency(points(study)).to_dicts()
     assert row["mean"] == pytest.approx(0.7)
     assert row["high"] == pytest.approx(expit(logit(0.7) + 4.302653 * 0.02 / 3**0.5 / 0.21))
-    one = (0.0004 * 4 / 3 + 0.0012 / 3 / 2) ** 0.5
-    assert row["pi_low"] == pytest.approx(expit(logit(0.7) - 4.302653 * one / 0.21))
+    parts = {"draws": (0.0004 * 4 / 3, 2), "seeds": (0.0012 / 3 / 2, 3)}
+    half = 0.7 - Contrast(0.7, parts).interval(0.95)[0]
+    assert row["pi_low"] == pytest.approx(expit(logit(0.7) - half / 0.21))
     assert (row["n_draws"], row["n_seeds"], row["n_runs"]) == (3, 2, 6)
     assert (row["n_labels"], row["n_labels_min"], row["n_labels_max"]) == (48, 48, 48)
     assert (row["searched"], row["defaults"], row["search_budget"]) == (3, 0, 4)
