@@ -15,8 +15,7 @@ _INTERVAL = {"mean": pl.Float64, "low": pl.Float64, "high": pl.Float64, "target"
 _PREDICTION = {"pi_low": pl.Float64, "pi_high": pl.Float64, "pi_reason": pl.String}
 ON = {f.name: pl.Float64 if f.type is float else pl.String for f in FACTORS if f.name in CURVE_FACTORS}
 _WHERE = {"test_set": pl.String, "metric": pl.String, "unit": pl.String}
-PLACE = _WHERE | {
-    "n_labels": pl.Float64, "n_labels_min": pl.Int32, "n_labels_max": pl.Int32, "n_patients": pl.Float64}
+PLACE = _WHERE | {"n_labels": pl.Float64, "n_labels_min": pl.Int32, "n_labels_max": pl.Int32, "n_patients": pl.Float64}
 TABLE_SCHEMA = ON | PLACE | {
     "n_train": pl.Float64, "n_val": pl.Float64, "pool_share": pl.Float64} | _INTERVAL | _PREDICTION | {
     "n_draws": pl.Int32, "n_encoders": pl.Int32, "n_seeds": pl.Int32, "n_runs": pl.Int32, "searched": pl.Int32,

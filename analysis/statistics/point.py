@@ -124,26 +124,23 @@ def _patients(
     points: Sequence[Point], cells: list[dict], draws: list[int]
 ) -> tuple[np.ndarray | None, float, str | None]:
     """(D, P, K) components, their degrees of freedom, or why there are none."""
-    parts: list[list[Components]] = []
+    runs: list[Components] = []
+    of_points: list[np.ndarray] = []
     for p, cell in zip(points, cells, strict=True):
         if isinstance(p.tests, str):
             return None, np.inf, p.tests
-        parts.append([p.tests[run] for d in draws for run in cell[d]])
-    if len({c.patients for part in parts for c in part}) > 1:
-        return None, np.inf, "the runs were scored on different test patients"
-    stacked = [
-        np.stack([np.mean([p.tests[run].values for run in cell[d]], axis=0) for d in draws])  # type: ignore[index]
-        for p, cell in zip(points, cells, strict=True)
-    ]
-    values = np.stack(stacked, axis=2)
+        by_draw = [[p.tests[run] for run in cell[d]] for d in draws]
+        runs += [run for own in by_draw for run in own]
+        if len({run.patients for run in runs}) > 1:
+            return None, np.inf, "the runs were scored on different test patients"
+        of_points.append(np.stack([np.mean([run.values for run in own], axis=0) for own in by_draw]))
+    values = np.stack(of_points, axis=2)
     if any(not np.any(values[:, :, k]) for k in range(len(points))):
         return None, np.inf, "the test set's variance is estimated as zero (perfectly separated)"
-    return values, min(c.df for part in parts for c in part), None
+    return values, min(run.df for run in runs), None
 
 
-def _encoders(
-    points: Sequence[Point], draws: list[int], encoders: list[list[int]]
-) -> tuple[list[np.ndarray], str]:
+def _encoders(points: Sequence[Point], draws: list[int], encoders: list[list[int]]) -> tuple[list[np.ndarray], str]:
     """Groups of pre-training runs, and whose encoders the target names."""
     owners = list(dict.fromkeys(p.encoder for p in points if p.encoder is not None))
     runs = {}

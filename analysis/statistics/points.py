@@ -46,9 +46,7 @@ class Placed:
     @property
     def panel(self) -> tuple:
         """What the points of one picture have in common: see `panel_of`."""
-        return panel_of(
-            {**self.factors, "test_set": self.test_set, "metric": self.metric, "unit": self.unit}
-        )
+        return panel_of({**self.factors, "test_set": self.test_set, "metric": self.metric, "unit": self.unit})
 
     @property
     def size(self) -> tuple:

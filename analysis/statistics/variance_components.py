@@ -70,7 +70,7 @@ def mean_components(parts: Sequence[Components]) -> Components:
 
 def mean_of_folds(parts: Sequence[Components]) -> Components:
     """Components of the mean of scores on test sets of patients of their own: V is the sum of the V over F squared."""
-    names = sorted({name for c in parts for name in c.patients})
+    names = sorted({name for c in parts for name in c.patients}, key=str)
     place = {name: k for k, name in enumerate(names)}
     values = np.zeros(len(names))
     for c in parts:

@@ -97,8 +97,8 @@ class World:
 class Study:
     """points: by place. of_encoder: mean part of an initialisation's encoders in mu. of_pool: part of the pool in mu.
     one_more: the score of one more model of another subset of the pool, of another encoder where there are three or
-    more to speak of them, on the same test patients. labels, hard: (images, columns), what the images are and, by
-    initialisation, what makes them hard for all of its runs. patient: of each image. p: (images, columns) of each run.
+    more to speak of them, on the same test patients. test: those patients' images. hard: (images, columns), what makes
+    them hard for all runs of an initialisation. p: (images, columns) of each run.
     """
 
     world: World
@@ -106,9 +106,8 @@ class Study:
     of_encoder: Mapping[str, float]
     of_pool: Mapping[Place, float]
     one_more: Mapping[Place, float]
-    labels: np.ndarray
+    test: "HeldOut"
     hard: Mapping[str, np.ndarray]
-    patient: np.ndarray
     p: Mapping[Place, Mapping[tuple[int, int], np.ndarray]]
 
     def truth(self, name: str, size: int, target: str) -> float:
@@ -124,10 +123,10 @@ class Study:
         mu = w.mu(w.auc[name][size]) + shift
         if not target.startswith(THIS_TEST_SET):
             return float(norm.cdf(mu / np.sqrt(2 * w.noise + spread)))
-        fold = self.patient % w.folds
         parts = []
         for k in range(w.folds):
-            for labels, hard in zip(self.labels[fold == k].T, self.hard[name][fold == k].T, strict=True):
+            own = self.test.fold == k
+            for labels, hard in zip(self.test.labels[own].T, self.hard[name][own].T, strict=True):
                 pairs = np.subtract.outer(hard[labels == 1], hard[labels == 0])
                 parts.append(norm.cdf((mu + pairs) / np.sqrt(2 * w.own + spread)).mean())
         return float(np.mean(parts))
@@ -143,14 +142,19 @@ class HeldOut:
 
     @classmethod
     def drawn(cls, world: World, rng: np.random.Generator) -> "HeldOut":
-        """So many patients have the first finding or class; others have theirs by chance."""
+        """So many patients have the first finding or class; others have theirs by chance, as many in each fold."""
         of_patient = np.zeros((world.patients, world.columns))
         of_patient[: world.positive, 0] = 1
         if world.classes > 2:
             rest = np.arange(world.positive, world.patients)
             of_patient[rest, 1 + rest % (world.classes - 1)] = 1
         for k in range(1, world.findings):
-            of_patient[rng.permutation(world.patients)[: round(PREVALENCE[k] * world.patients)], k] = 1
+            order = rng.permutation(world.patients)
+            in_fold = [
+                np.count_nonzero(order[:place] % world.folds == p % world.folds) for place, p in enumerate(order)
+            ]
+            order = order[np.argsort(in_fold, kind="stable")]
+            of_patient[order[: round(PREVALENCE[k] * world.patients)], k] = 1
         patient = np.repeat(np.arange(world.patients), world.images)
         return cls(world, of_patient[patient], patient)
 
@@ -167,11 +171,13 @@ class HeldOut:
 
     def components(self, p: np.ndarray) -> Components:
         """Of the AUC of p (images, columns)."""
-        parts = [self._fold(p[self.fold == k], self.fold == k) for k in range(self.world.folds)]
+        parts = [self.components_of(p, fold) for fold in range(self.world.folds)]
         return parts[0] if len(parts) == 1 else mean_of_folds(parts)
 
-    def _fold(self, p: np.ndarray, own: np.ndarray) -> Components:
-        labels, patient = self.labels[own], self.patient[own]
+    def components_of(self, p: np.ndarray, fold: int) -> Components:
+        """Of the AUC among the patients of one fold."""
+        own = self.fold == fold
+        labels, patient, p = self.labels[own], self.patient[own], p[own]
         if self.world.columns == 1:
             return components("auc", labels[:, 0], np.column_stack([1 - p[:, 0], p[:, 0]]), patient)
         if self.world.classes > 2:
@@ -214,7 +220,7 @@ def study(world: World, rng: np.random.Generator, pool: int = 400) -> Study:
             subsets = {d: f"{size}-{d}" for d in range(w.draws)}
             single = _between_encoders(scores, w.draws, count)
             points[name, size] = Point(scores, tests, name, size, subsets, share=share, single=single)
-    return Study(w, points, of_encoder, of_pool, one_more, test.labels, hard, test.patient, ps)
+    return Study(w, points, of_encoder, of_pool, one_more, test, hard, ps)
 
 
 def _between_encoders(scores: Mapping[tuple[int, int], float], draws: int, encoders: int) -> float:
