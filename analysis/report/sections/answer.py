@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
 
 from analysis.report import html
@@ -93,7 +94,8 @@ def _could_show(apart: pl.DataFrame) -> str:
     known = apart.filter(pl.col("detectable").is_not_null())
     if known.is_empty():
         return "; no two of them have two draws in common, so none could be"
-    least, most = known["detectable"].min(), known["detectable"].max()
+    shown = known["detectable"].to_list()
+    least, most = min(shown), max(shown)
     span = f"{least:.2f}" if f"{least:.2f}" == f"{most:.2f}" else f"{least:.2f} to {most:.2f}, by size and pair"
     return f"; this design could show {span}"
 
@@ -143,7 +145,8 @@ def _by_size(panel: pl.DataFrame) -> list[pl.DataFrame]:
 
 
 def _labels(rows: pl.DataFrame) -> str:
-    return f"{rows['n_labels'].median():.0f} labels ({rows['n_patients'].median():.0f} patients)"
+    labels, patients = (np.median(rows[column]) for column in ("n_labels", "n_patients"))
+    return f"{labels:.0f} labels ({patients:.0f} patients)"
 
 
 def _span(low: float, high: float, sign: str = "") -> str:

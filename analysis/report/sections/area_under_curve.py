@@ -17,8 +17,9 @@ title = "Area under the curve"
 WHAT_IT_SAYS = (
     "The mean height of a curve over the logarithm of the number of labels: the trapezoid rule between the sizes that "
     "every initialisation of the panel has, divided by the range. It is a weighted sum of the curve's means, whose "
-    "covariance over draws, test patients and pre-training runs is known, so what nested subsets share is counted once. "
-    "The drop is what a curve loses from the most labels to the fewest; beside each stands the difference from {against}. "
+    "covariance over draws, test patients and pre-training runs is known, so what nested subsets share is counted "
+    "once. The drop is what a curve loses from the most labels to the fewest; beside each stands the difference from "
+    "{against}. "
     "Areas over different ranges of labels are not comparable. Intervals are taken one by one."
 )
 
