@@ -24,20 +24,20 @@ def curves(study: Path) -> pl.DataFrame:
 
 
 def caption(table: pl.DataFrame) -> str:
-    """What the README says under the figure: the linear probe's scores with the fewest and with the most labels."""
-    linear = table.filter(adaptation="linear")
-    few, most = (linear.filter(n_labels=count) for count in (linear["n_labels"].min(), linear["n_labels"].max()))
+    """What the README says under the figure: the scores of each adaptation with the fewest and with the most labels."""
     lines = [
-        "*The figure of `make quickstart`, a phantom that is built so that pre-training helps; nothing is downloaded.",
-        f"The AUC of a linear probe is {_both(few)},",
-        f"and {_both(most)}.*",
+        "*The figure of `make quickstart`, a phantom that is built so that pre-training helps; nothing is downloaded."
     ]
-    return "\n".join(lines)
+    for adaptation, words in {"linear": "AUC of a linear probe", "full": "Of a short fine-tuning"}.items():
+        of = table.filter(adaptation=adaptation)
+        few, most = (of.filter(n_labels=count) for count in (of["n_labels"].min(), of["n_labels"].max()))
+        lines += [f"{words}: {_both(few)},", f"{_both(most)}."]
+    return "\n".join(lines) + "*"
 
 
 def _both(at: pl.DataFrame) -> str:
     spark, scratch = (at.filter(initialisation=name).row(0, named=True) for name in ("spark", "scratch"))
-    return f"with {spark['n_labels']:.0f} labels, {_score(spark)} after SparK and {_score(scratch)} from scratch"
+    return f"with {spark['n_labels']:.0f} labels {_score(spark)} after SparK and {_score(scratch)} from scratch"
 
 
 def _score(row: dict) -> str:

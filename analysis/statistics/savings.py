@@ -21,7 +21,10 @@ so of other metrics no saving is spoken of."""
 
 @dataclass(frozen=True)
 class Saving:
-    """`initialisation` reaches the level that `other` has with `labels` labels with `needed`, all of which are fewer."""
+    """`initialisation` reaches the level that `other` has with `labels` labels with `needed`, all of which are fewer.
+
+    Where `needed` is empty, these are fewer than any that were tried.
+    """
 
     curves: Curves
     initialisation: str
@@ -58,6 +61,7 @@ def _saving(panel: Sequence[Placed], row: dict) -> Saving | None:
     if any(both.contrast(both.height(each, labels)).interval(level)[0] <= chance for each in (name, other)):
         return None
     needed = equal_to(both, name, other, labels, level)
-    if needed.empty or needed.high is None or needed.high >= labels:
+    below = needed.empty and needed.above  # with the fewest that were tried it is better already
+    if not below and (needed.high is None or needed.high >= labels):
         return None
     return Saving(both, name, other, labels, needed)

@@ -127,6 +127,14 @@ def labels(panel: pl.DataFrame, saved: Sequence[Saving]) -> str:
         return "How many labels: no saving of labels is shown."
     parts = []
     for s in saved:
+        if s.needed.empty:
+            fewest = s.curves.labels[0]
+            parts.append(
+                f"{s.initialisation} reaches what {s.other} does with {s.labels:.0f} labels with fewer than "
+                f"{fewest:.0f}, the fewest that were tried ({s.curves.patients_at(fewest):.0f} instead of "
+                f"{s.curves.patients_at(s.labels):.0f} patients)"
+            )
+            continue
         high = s.needed.high or s.labels
         low = f"{s.needed.low:.0f}" if s.needed.low else f"{s.curves.labels[0]:.0f} or fewer"
         patients = f"at most {s.curves.patients_at(high):.0f} instead of {s.curves.patients_at(s.labels):.0f} patients"
