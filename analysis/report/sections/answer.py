@@ -220,8 +220,10 @@ def _patients(each: Needed) -> str:
 
 
 def _saved(s: Saving) -> str:
-    low = f"{s.needed.low:.0f}" if s.needed.low else f"{s.curves.labels[0]:.0f} or fewer"
-    span = low if s.most == s.curves.labels[0] else f"{low} to {s.most:.0f}"
+    first = f"{s.curves.labels[0]:.0f}"
+    span = f"{s.needed.low:.0f} to {s.most:.0f}" if s.needed.low else f"at most {s.most:.0f}"
+    if s.needed.empty:
+        span = f"fewer than {first}, the fewest tried"
     return (
         f"{s.initialisation} reaches what {s.other} does with {s.labels:.0f} labels with {span}, from at most "
         f"{s.curves.patients_at(s.most):.0f} instead of {s.curves.patients_at(s.labels):.0f} patients"
