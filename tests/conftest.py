@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 # Before anything imports numpy or torch, and inherited by each process that a test starts.
-os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MPLBACKEND="Agg")
+os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 # Ray's workers run at niceness 15 otherwise: beside four busy loops on two cores one gets 2 % of a core.
 os.environ["RAY_worker_niceness"] = "0"
 for variable in ("RAY_ADDRESS", "LABELCURVE_FAILPOINT", "LABELCURVE_PSEUDONYM_KEY"):
@@ -23,8 +23,6 @@ def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Caches and keys of the tests lie in a folder of their own; the user's are neither read nor written."""
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
-        fonts = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "matplotlib"
-        patch.setenv("MPLCONFIGDIR", os.environ.get("MPLCONFIGDIR", str(fonts)))
         patch.setenv("HOME", str(home))
         patch.setenv("XDG_CONFIG_HOME", str(home / ".config"))
         patch.setenv("LABELCURVE_CACHE", str(home / "cache"))
