@@ -13,7 +13,7 @@ def add_to(commands: Any) -> None:
 
 
 def _claims(options: argparse.Namespace) -> int:
-    from study.planning.accepted import find_root
+    from study.ledger import find_root
     from study.run import examine
 
     print("\n".join(examine(find_root(options.results), options.file)))

@@ -15,6 +15,7 @@ def add_to(commands: Any) -> None:
 def _plan(options: argparse.Namespace) -> int:
     from study.config.load import read_study
     from study.ingest import check_sources, preview
+    from study.planning.expected_precision import precision_lines
     from study.planning.plan import make_plan
     from study.planning.plan_text import plan_lines
     from study.pretraining.encoder_weights import check_models
@@ -22,6 +23,7 @@ def _plan(options: argparse.Namespace) -> int:
     study = read_study(options.study, options.set)
     check_sources(study)
     check_models(study)
-    plan = make_plan(study, preview(study))
-    print("\n".join(plan_lines(study, plan)))
+    tasks = preview(study)
+    plan = make_plan(study, tasks)
+    print("\n".join([*plan_lines(study, plan), *precision_lines(study, plan, tasks)]))
     return 0
