@@ -15,6 +15,9 @@ class Notes:
             return Raw("")
         return html.tag("sup", self.letters.setdefault(note, _letter(len(self.letters))))
 
+    def by_letter(self) -> dict[str, str]:
+        return {letter: note for note, letter in self.letters.items()}
+
     def html(self) -> Raw:
         lines = (Raw(html.tag("sup", letter) + " " + html.text(note)) for note, letter in self.letters.items())
         return html.paragraph(Raw("; ".join(lines) + "."), class_="note") if self.letters else Raw("")

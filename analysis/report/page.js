@@ -1,15 +1,23 @@
-// Replaces each static chart by one that answers to the pointer, and joins its controls to it.
-const dark = matchMedia("(prefers-color-scheme: dark)");
+// Lays over each static chart one that answers to the pointer, and joins its controls to it. Expressions are interpreted,
+// so that the page can forbid the evaluation of text.
+const OPTIONS = {
+  actions: false, renderer: "svg", ast: true, defaultStyle: false, tooltip: { disableDefaultStyle: true },
+};
 
-document.querySelectorAll("figure > script[type='application/json']").forEach(async (held) => {
-  const figure = held.parentElement;
-  const options = { actions: false, renderer: "svg", tooltip: { theme: dark.matches ? "dark" : "light" } };
-  const drawn = await vegaEmbed(figure.querySelector(".chart"), JSON.parse(held.textContent), options);
-  figure.querySelectorAll("fieldset").forEach((controls) => {
-    controls.hidden = false;
-    controls.addEventListener("change", (event) => {
-      const box = event.target;
-      drawn.view.signal(box.name, box.type === "checkbox" ? box.checked : box.value).runAsync();
-    });
-  });
-});
+async function draw(figure, held) {
+  const live = figure.querySelector(".live");
+  const { view } = await vegaEmbed(live, JSON.parse(held.textContent), OPTIONS);
+  live.hidden = false;
+  figure.classList.add("drawn");
+  const controls = figure.querySelector(".controls");
+  if (!controls) return;
+  controls.hidden = false;
+  controls.addEventListener("change", ({ target }) =>
+    view.signal(target.name, target.type === "checkbox" ? target.checked : target.value).runAsync(),
+  );
+}
+
+for (const held of document.querySelectorAll("figure script[type='application/json']")) {
+  const figure = held.closest("figure");
+  draw(figure, held).catch((error) => console.error(`${figure.id} stays as it is: ${error}`));
+}

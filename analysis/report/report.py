@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -25,6 +23,7 @@ from analysis.report.sections import (
     resolved_study,
     scores_by_labels,
     search_findings,
+    shown_differences,
     trained_long_enough,
 )
 from analysis.statistics.claims import Claim
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
 SECTIONS: list[ModuleType] = [
     answer,
     scores_by_labels,
+    shown_differences,
     area_under_curve,
     paired_differences,
     goals,
@@ -97,34 +97,26 @@ def render(
     title = str(spec.get("name") or storage.root.rpartition("/")[2])
     page = html.page(
         title,
-        html.paragraph("Labelcurve study", class_="eyebrow"),
-        html.tag("h1", title),
-        html.paragraph(QUESTION, class_="lead"),
-        _contents(results, sections),
+        html.tag("header", html.paragraph("Labelcurve study", class_="eyebrow"), html.tag("h1", title),
+                 html.paragraph(QUESTION, class_="lead")),
         _unfinished(study, planned),
-        *sections,
+        *(section for _, section in sections),
+        links=[(html.anchor(heading), heading) for heading, section in sections if section],
         script=style.javascript() if results.figures else "",
-    )
+    )  # fmt: skip
     storage.write_atomic("figures/label_efficiency.csv", results.everything.write_csv().encode())
     save(results, storage)
     storage.write_atomic("report.html", page.encode())
     return storage.full("report.html")
 
 
-def _section(module: ModuleType, results: Results) -> html.Raw:
-    inside = module.render(results)
-    title = module.title.format(against=results.against)
-    return html.Raw(html.tag("h2", title, id=_anchor(title)) + inside) if inside else html.Raw("")
-
-
-def _anchor(title: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
-
-
-def _contents(results: Results, sections: Sequence[html.Raw]) -> html.Raw:
-    titles = [module.title.format(against=results.against) for module in SECTIONS]
-    links = [html.tag("a", t, href=f"#{_anchor(t)}") for t, there in zip(titles, sections, strict=True) if there]
-    return html.tag("details", html.tag("summary", "On this page"), html.tag("nav", *links, aria_label="Sections"))
+def _section(module: ModuleType, results: Results) -> tuple[str, html.Raw]:
+    """Its heading, and the whole of it; empty where it has nothing to say."""
+    inside, heading = module.render(results), module.title.format(against=results.against)
+    at = html.anchor(heading)
+    if not inside:
+        return heading, html.Raw("")
+    return heading, html.tag("section", html.tag("h2", heading, id=at), inside, aria_labelledby=at)
 
 
 def _unfinished(study: StudyTables, planned: list[dict]) -> html.Raw:

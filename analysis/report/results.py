@@ -1,13 +1,16 @@
 """What the sections of a report are written from."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import count
 from typing import Any
 
 import polars as pl
 
 from analysis.report import html
+from analysis.report.cells import Notes
 from analysis.report.figures import style
 from analysis.report.saved import Figure, Table
 from analysis.statistics.claims import Claim
@@ -90,7 +93,19 @@ class Results:
         *,
         numbers: set[int],
         group: int | None = None,
+        caption: str | None = None,
+        notes: Notes | None = None,
     ) -> html.Raw:
-        """A table in the page, kept under its name; see `html.table`."""
-        self.written[name] = Table(list(header), [list(row) for row in rows])
-        return html.table(header, self.written[name].rows, numbers=numbers, group=group, name=name)
+        """A table in the page, kept under a file's name made of `name`; see `html.table`. notes: what its letters stand
+        for, below it."""
+        file, words = self._free(name), caption or name.replace("_", " ").capitalize()
+        kept = Table(list(header), [list(row) for row in rows], words, numbers, notes.by_letter() if notes else {})
+        self.written[file] = kept
+        shown = html.table(header, kept.rows, caption=words, numbers=numbers, group=group, name=file)
+        return html.Raw(shown + notes.html()) if notes else shown
+
+    def _free(self, name: str) -> str:
+        """A file's name that no table of the page has yet."""
+        plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "table"
+        taken = (f"{plain}_{k}" if k else plain for k in count())
+        return next(each for each in taken if each not in self.written)

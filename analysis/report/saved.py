@@ -3,8 +3,8 @@
 import csv
 import io
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from html import unescape
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "\N{RIGHTWARDS ARROW}": r"$\rightarrow$", "\n": " ",
 }  # fmt: skip
 
 
@@ -30,23 +31,31 @@ class Figure:
 
 @dataclass(frozen=True)
 class Table:
-    """A table's cells, text or HTML."""
+    """A table's cells, text or HTML. numbers: the columns that stand right. notes: what letters in it stand for."""
 
     header: Sequence[str]
     rows: Sequence[Sequence[object]]
+    caption: str = ""
+    numbers: Collection[int] = ()
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     def csv(self) -> str:
+        """The cells alone, without letters and notes."""
         written = io.StringIO()
         csv.writer(written, lineterminator="\n").writerows([self.header, *(map(plain, row) for row in self.rows)])
         return written.getvalue()
 
     def latex(self) -> str:
-        """A tabular with the rules of the package booktabs."""
-        lines = [" & ".join(_escaped(plain(cell)) for cell in row) + r" \\" for row in (self.header, *self.rows)]
-        head, *body = lines
-        start = f"\\begin{{tabular}}{{{'l' * len(self.header)}}}"
-        ruled = [start, r"\toprule", head, r"\midrule", *body, r"\bottomrule", r"\end{tabular}"]
-        return "\n".join(ruled) + "\n"
+        """A table with the rules of the package booktabs, its letters' notes beneath."""
+        columns = "".join("r" if k in self.numbers else "l" for k in range(len(self.header)))
+        head, *body = [" & ".join(map(latex, row)) + r" \\" for row in (self.header, *self.rows)]
+        notes = [rf"\textsuperscript{{{letter}}} {latex(note)}\\" for letter, note in self.notes.items()]
+        lines = [
+            r"% \usepackage{booktabs}", r"\begin{table}", r"\centering", rf"\caption{{{latex(self.caption)}}}",
+            rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule", *body, r"\bottomrule", r"\end{tabular}",
+            *([r"\par\smallskip\footnotesize", *notes] if notes else []), r"\end{table}",
+        ]  # fmt: skip
+        return "\n".join(lines) + "\n"
 
 
 def plain(cell: object) -> str:
@@ -54,6 +63,13 @@ def plain(cell: object) -> str:
     if not isinstance(cell, Raw):
         return "" if cell is None else str(cell)
     return unescape(re.sub(r"<[^>]*>", "", re.sub(r"<sup>.*?</sup>", "", cell)))
+
+
+def latex(cell: object) -> str:
+    """A cell as LaTeX, with its letters."""
+    letters = re.findall(r"<sup>(\w+)</sup>", cell) if isinstance(cell, Raw) else []
+    escaped = "".join(SPECIAL.get(character, character) for character in plain(cell))
+    return escaped + "".join(rf"\textsuperscript{{{letter}}}" for letter in letters)
 
 
 def save(results: "Results", storage: "Storage") -> None:
@@ -64,7 +80,3 @@ def save(results: "Results", storage: "Storage") -> None:
     for name, table in results.written.items():
         storage.write_atomic(f"tables/{name}.csv", table.csv().encode())
         storage.write_atomic(f"tables/{name}.tex", table.latex().encode())
-
-
-def _escaped(text: str) -> str:
-    return "".join(SPECIAL.get(character, character) for character in text)

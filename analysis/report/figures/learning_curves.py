@@ -3,16 +3,20 @@
 import json
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
 import altair as alt
 import polars as pl
 
-from analysis.report.figures.style import QUIET, colours, grid, markers, width
+from analysis.report.figures.style import INK, QUIET, colours, grid, markers, width
 from analysis.statistics.savings import CHANCE
 from analysis.words import metric_words, with_setting
 
 COLUMNS = 3
+HEIGHT = 230
+MARGIN, DIGIT = 14, 7
+"""Pixels beside the fewest and the most labels, and of a digit of a tick's label."""
 SPREAD = 0.045
 """Between two initialisations at one size, in parts of the labels."""
 SHOWN = ["initialisation:N", "labels:Q", "patients:Q", "mean:Q", "interval:N", "target:N"]
@@ -76,7 +80,7 @@ def _panel(title: str, rows: pl.DataFrame, of_task: pl.DataFrame, names: list[st
     )
     at = base.encode(
         x=alt.X(
-            "x:Q", title="number of labels", scale=alt.Scale(zero=False, nice=False, padding=14), axis=_ticks(rows)
+            "x:Q", title=" ", scale=alt.Scale(zero=False, nice=False, padding=MARGIN), axis=_ticks(rows, width(columns))
         ),
         color=alt.Color("initialisation:N", scale=colours(names), sort=names),
     )
@@ -93,7 +97,16 @@ def _panel(title: str, rows: pl.DataFrame, of_task: pl.DataFrame, names: list[st
     if chance is not None:
         line = alt.Chart(alt.Data(values=[{"chance": chance}]))
         layers.insert(0, line.mark_rule(color=QUIET, strokeDash=[4, 3]).encode(y="chance:Q"))
-    return alt.layer(*layers).properties(width=width(columns), height=230)
+        word = line.mark_text(text="chance", align="right", x=width(columns) - 3, dy=-6, fontSize=10, color=INK)
+        layers.insert(1, word.encode(y="chance:Q"))
+    return alt.layer(*layers, _count_title(columns)).properties(width=width(columns), height=HEIGHT)
+
+
+def _count_title(columns: int) -> alt.Chart:
+    """The title of the axis of counts, which an axis of its own could not change with the unit."""
+    words = alt.ExprRef("unit === 'labels' ? 'labelled images' : 'labelled patients'")
+    nothing = alt.Chart(alt.Data(values=[{}]))
+    return nothing.mark_text(text=words, color=INK, fontSize=11, x=width(columns) // 2, y=HEIGHT + 32)
 
 
 def _values(rows: pl.DataFrame, names: list[str]) -> list[dict]:
@@ -110,27 +123,29 @@ def _values(rows: pl.DataFrame, names: list[str]) -> list[dict]:
     ]  # fmt: skip
 
 
-def _ticks(rows: pl.DataFrame) -> alt.Axis:
-    """At the sizes themselves where the axis is logarithmic."""
-    labels, patients = (_apart(rows[column].unique().sort().to_list()) for column in ("n_labels", "n_patients"))
-    logs = [[math.log(n) for n in counts] for counts in (labels, patients)]
-    of_unit = f"(unit === 'labels' ? {logs[0]} : {logs[1]})"
-    wide = f"(unit === 'labels' ? {_even(labels)} : {_even(patients)})"
+def _ticks(rows: pl.DataFrame, wide: int) -> alt.Axis:
+    """At the sizes themselves, those that fit."""
+    counts = [rows[column].unique().sort().to_list() for column in ("n_labels", "n_patients")]
+    labels, patients = (
+        f"(axis === 'log' ? {[math.log(n) for n in fitting(every, wide, math.log)]} : {fitting(every, wide, float)})"
+        for every in counts
+    )
     return alt.Axis(
-        values=alt.ExprRef(f"axis === 'log' ? {of_unit} : {wide}"),
-        labelExpr="axis === 'log' ? format(exp(datum.value), ',.0f') : format(datum.value, ',.0f')",
+        values=alt.ExprRef(f"unit === 'labels' ? {labels} : {patients}"),
+        labelExpr="format(axis === 'log' ? exp(datum.value) : datum.value, ',.0f')",
     )
 
 
-def _apart(counts: list[float]) -> list[float]:
-    return [n for k, n in enumerate(counts) if k == 0 or n / counts[k - 1] > 1.15]
-
-
-def _even(counts: list[float]) -> list[float]:
-    """A few round numbers up to the most."""
-    step = 10 ** math.floor(math.log10(max(counts[-1], 1)))
-    step = next(step * part for part in (1, 0.5, 0.25, 0.2) if counts[-1] / (step * part) >= 4 or part == 0.2)
-    return [round(step * k) for k in range(int(counts[-1] / step) + 1)]
+def fitting(counts: list[float], wide: int, scale: Callable[[float], float]) -> list[float]:
+    """Those of rising counts whose labels do not touch on an axis of so many pixels; the most and the fewest first."""
+    low, high = scale(counts[0]), scale(counts[-1])
+    kept: list[tuple[float, float, float]] = []
+    for n in dict.fromkeys([counts[-1], counts[0], *counts]):
+        middle = (scale(n) - low) / (high - low) * (wide - 2 * MARGIN) if high > low else 0.0
+        half = (len(f"{n:,.0f}") + 1) * DIGIT / 2
+        if all(middle + half <= left or middle - half >= right for left, right, _ in kept):
+            kept.append((middle - half, middle + half, n))
+    return sorted(n for _, _, n in kept)
 
 
 def _names(table: pl.DataFrame, column: str) -> list[str]:

@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import altair as alt
 import vl_convert
 
 VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
-QUIET, GRID = "#808a94", "#80808033"
-"""Both are readable on white and on black."""
+INK, QUIET, GRID = "currentColor", "#808a94", "#80808033"
+"""The colour of the text around a chart, and greys that are readable on white and on black."""
 STYLE = {
     "scratch": ("#7a858f", "circle"), "spark": ("#0072B2", "square"), "moco_v2": ("#D55E00", "triangle-up"),
     "byol": ("#009E73", "diamond"), "swav": ("#CC79A7", "triangle-down"), "imagenet": ("#E69F00", "cross"),
@@ -47,14 +48,14 @@ def width(columns: int) -> int:
 
 
 def themed(chart: Any) -> Any:
-    axis = {"labelColor": QUIET, "titleColor": QUIET, "domainColor": QUIET, "tickColor": QUIET, "gridColor": GRID}
+    axis = {"labelColor": INK, "titleColor": INK, "domainColor": QUIET, "tickColor": QUIET, "gridColor": GRID}
     return (
         chart.configure(background="transparent", font=SANS)
         .configure_view(stroke=None)
         .configure_axis(**axis, labelFontSize=11, titleFontSize=11, titleFontWeight="normal", labelOverlap="greedy")
         .configure_axisX(grid=False)
-        .configure_title(color=QUIET, fontSize=12, anchor="start", frame="group", offset=8)
-        .configure_legend(labelColor=QUIET, titleColor=QUIET, labelFontSize=12, orient="top", title=None)
+        .configure_title(color=INK, fontSize=12, anchor="start", frame="group", offset=8)
+        .configure_legend(labelColor=INK, titleColor=INK, labelFontSize=12, orient="top", title=None)
     )
 
 
@@ -74,6 +75,7 @@ def png(chart: Any) -> bytes:
     return vl_convert.vegalite_to_png(json.dumps(of_white), vl_version=VEGA_LITE, scale=2)
 
 
+@cache
 def javascript() -> str:
     """All that a browser needs to draw charts, with nothing to be loaded."""
     return vl_convert.javascript_bundle(vl_version=VEGA_LITE)  # type: ignore[call-arg]

@@ -1,9 +1,8 @@
 """The study's answer to its three questions, each sentence no stronger than its intervals."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 
 from analysis.report import html
@@ -14,6 +13,7 @@ from analysis.report.sections.pretraining_runs import warnings
 from analysis.statistics.differences import better
 from analysis.statistics.goals import Needed, needed
 from analysis.statistics.label_efficiency import label_efficiency
+from analysis.statistics.point import ENCODERS_FOR_A_METHOD
 from analysis.statistics.points import Placed
 from analysis.statistics.savings import CHANCE, Saving, savings
 from analysis.words import metric_words, setting, with_setting
@@ -31,25 +31,29 @@ HOW_TO_READ = (
     "set apart sideways so that their intervals can be read; all stand at the size marked below."
 )
 CAVEAT = (
-    "Better and worse are said where the interval of a paired difference leaves out zero, for all pairs, sizes and "
-    "settings of a task together (95 %). With fewer than three pre-training runs a method, a verdict is about the "
-    "encoders trained here, not about the method: {encoders}. A best mean of several is selected, and so a little too "
-    "good. Numbers of labels hold between the fewest and the most that were tried."
+    "Better is said where the interval of a paired difference leaves out zero, for all pairs, sizes and settings of a "
+    "task together (95 %). With fewer than three pre-training runs a method, a verdict is about the encoders trained "
+    "here, not about the method: {encoders}. The best mean of several is selected, and so a little too good. Numbers "
+    "of labels hold between the fewest and the most that were tried."
 )
 SENSITIVITY = "sensitivity_at_specificity_"
 MOST_SAID = 2
-"""Pairs that are apart, in the sentence; the tables have all."""
+"""Pairs, and savings, in a sentence; the tables have all."""
+MANY = 2
+"""With more tasks than these the answers stand in columns."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The three sentences about a task in one setting, and what warns of an encoder that they name."""
+    """The three sentences about a task in one setting. rows: how many scores it rests on. named: the initialisations
+    that it speaks of. warned: what their encoders' runs warn of."""
 
     task: str
     setting: str
     which: str
     score: str
     labels: str
+    rows: int
     warned: Sequence[str] = ()
 
 
@@ -57,20 +61,26 @@ def render(results: Results) -> Raw:
     found = answers(results)
     if not found:
         return html.paragraph(NOTHING, class_="warn")
-    first = {answer.task: answer for answer in reversed(found)}
-    others = [answer for answer in found if first[answer.task] is not answer]
-    more = html.tag("details", html.tag("summary", "Other settings"), *map(_box, others)) if others else ""
+    main = {answer.task: answer for answer in sorted(found, key=lambda answer: answer.rows)}
+    others = [answer for answer in found if main[answer.task] is not answer]
+    boxes = [_box(answer) for answer in found if main[answer.task] is answer]
     drawn = learning_curves(results.scores, metric=results.metric)
     return Raw(
-        "".join(_box(answer) for answer in found if first[answer.task] is answer)
-        + more
+        html.tag("div", *boxes, class_="answers many" if len(boxes) > MANY else "answers")
+        + (html.tag("details", html.tag("summary", _named(others)), *map(_box, others)) if others else "")
         + html.paragraph(CAVEAT.format(encoders=_encoders(results.scores)), class_="note")
         + results.figure("learning_curves", drawn, HOW_TO_READ, _controls(results.scores))
     )
 
 
+def _named(others: Sequence[Answer]) -> str:
+    """What the other settings are called, as far as they fit into a line."""
+    names = [f"{answer.task}, {answer.setting}" for answer in others]
+    return f"Other settings: {'; '.join(names[:4])}{' and more' if len(names) > 4 else ''}"
+
+
 def _box(answer: Answer) -> Raw:
-    said = (("Which pre-training", answer.which), ("What it scores", answer.score), ("How many labels", answer.labels))
+    said = (("Which one", answer.which), ("What it scores", answer.score), ("How many labels", answer.labels))
     rows = [part for question, words in said for part in (html.tag("dt", question), html.tag("dd", words))]
     warned = [html.paragraph(f"Warning: {line}.", class_="warn") for line in answer.warned]
     return html.tag(
@@ -80,10 +90,10 @@ def _box(answer: Answer) -> Raw:
 
 def _controls(scores: pl.DataFrame) -> Raw:
     names = initialisations(scores)
-    return Raw(
-        html.choices("Show", "checkbox", [(shown(name), name, name, True) for name in names])
-        + html.choices("Axis", "radio", [("axis", "log", "logarithmic", True), ("axis", "linear", "linear", False)])
-        + html.choices("Count", "radio", [("unit", "labels", "images", True), ("unit", "patients", "patients", False)])
+    return html.controls(
+        html.choices("Show", "checkbox", [(shown(name), name, name, True) for name in names]),
+        html.choices("Axis", "radio", [("axis", "log", "logarithmic", True), ("axis", "linear", "linear", False)]),
+        html.choices("Count", "radio", [("unit", "labels", "images", True), ("unit", "patients", "patients", False)]),
     )
 
 
@@ -94,7 +104,7 @@ def _encoders(scores: pl.DataFrame) -> str:
 
 
 def answers(results: Results) -> list[Answer]:
-    """For each task x setting of the report's metric, a task's first setting first."""
+    """For each task x setting of the report's metric."""
     found = []
     table, apart = with_setting(results.scores), with_setting(results.differences)
     saved = savings(results.points, results.differences)
@@ -102,14 +112,21 @@ def answers(results: Results) -> list[Answer]:
     warned = warnings(results.tables.pretraining)
     for (task, where), panel in table.group_by(["task", "setting"], maintain_order=True):
         own = apart.filter(task=task, setting=where)
-        answer = Answer(
+        savings_here = [s for s in saved if _stands(s.curves.placed, task, where)]
+        wanted_here = [n for n in wanted if _stands(n.placed, task, where)]
+        named = _spoken_of(panel, own)
+        found.append(Answer(
             str(task), str(where), which(panel, own), score(panel, _sensitivity(results, panel)),
-            labels([s for s in saved if _stands(s.curves.placed, task, where)],
-                   [n for n in wanted if _stands(n.placed, task, where)]),
-        )  # fmt: skip
-        said = f"{answer.which} {answer.score} {answer.labels}"
-        found.append(replace(answer, warned=[line for (name, _), line in warned.items() if name in said]))
+            labels(savings_here, wanted_here), len(panel),
+            [line for (name, _), line in warned.items() if name in named],
+        ))  # fmt: skip
     return found
+
+
+def _spoken_of(panel: pl.DataFrame, apart: pl.DataFrame) -> set[str]:
+    """The initialisations that an answer may name as good."""
+    ahead = {row[INITIALISATION] for row in apart.iter_rows(named=True) if better(row)}
+    return ahead | {_best_of(rows)[INITIALISATION] for rows in _by_size(panel)}
 
 
 def _stands(placed: Placed, task: object, where: object) -> bool:
@@ -117,7 +134,7 @@ def _stands(placed: Placed, task: object, where: object) -> bool:
 
 
 def which(panel: pl.DataFrame, apart: pl.DataFrame) -> str:
-    """Which pre-training: what is separated, or what the design could have shown."""
+    """Which pre-training: who is better than whom, or what the design could have shown."""
     names = panel[INITIALISATION].unique(maintain_order=True).to_list()
     if len(names) == 1:
         return f"{names[0]} is the only initialisation measured."
@@ -128,22 +145,25 @@ def which(panel: pl.DataFrame, apart: pl.DataFrame) -> str:
     if not ahead:
         return f"No difference between {_and(names)} is shown{_could_show(apart)}."
     first = sorted(ahead.items(), key=lambda pair: (-len(pair[1]), -abs(pair[1][0]["mean"]), pair[0]))
-    said = "; ".join(_ahead(*pair, rows) for pair, rows in first[:MOST_SAID])
+    said = "; ".join(_ahead(*pair, rows, len(_by_size(apart))) for pair, rows in first[:MOST_SAID])
     more = len(first) - MOST_SAID
-    rest = (
-        "No other difference is shown" if more <= 0 else f"{more} more {'pair is' if more == 1 else 'pairs are'} apart"
-    )
-    return f"{_start(said)}. {rest}."
+    rest = "No other difference is shown" if more <= 0 else f"{more} more {'is' if more == 1 else 'are'} shown below"
+    return f"{said}. {rest}.{_of_encoders(panel)}"
 
 
-def _ahead(name: str, other: str, rows: Sequence[dict]) -> str:
-    """One sentence a pair: at which sizes, and by how much at the fewest labels of these."""
+def _ahead(name: str, other: str, rows: Sequence[dict], sizes: int) -> str:
+    """One sentence a pair: at how many sizes, and by how much at the fewest labels of these."""
     first = rows[0]
-    by = f"by {abs(first['mean']):.3f} ({_span(first['family_low'], first['family_high'])})"
-    if len(rows) == 1:
-        return f"with {first['n_labels']:.0f} labels, {name} is better than {other} {by}"
-    counts = _and([f"{row['n_labels']:.0f}" for row in rows])
-    return f"with {counts} labels, {name} is better than {other}, with the fewest {by}"
+    at = f" at {len(rows)} of {sizes} sizes" if sizes > 1 else ""
+    span = _span(first["family_low"], first["family_high"])
+    return f"{name} is better than {other}{at}, by {abs(first['mean']):.2f} ({span}) with {_count(first)}"
+
+
+def _of_encoders(panel: pl.DataFrame) -> str:
+    """A verdict on fewer than three encoders a method is none on methods."""
+    counts = panel.filter(pl.col(INITIALISATION) != "scratch")["n_encoders"].to_list()
+    few = min(counts, default=ENCODERS_FOR_A_METHOD) < ENCODERS_FOR_A_METHOD
+    return " Said of the encoders trained here, not of methods." if few else ""
 
 
 def _could_show(apart: pl.DataFrame) -> str:
@@ -159,19 +179,30 @@ def score(panel: pl.DataFrame, sensitivity: pl.DataFrame) -> str:
     """What it will score, by the best mean at the most and the fewest labels."""
     sizes = _by_size(panel)
     ends = [sizes[-1], sizes[0]] if len(sizes) > 1 else sizes
-    return f"{_start('; '.join(_best(rows, sensitivity) for rows in ends))}."
+    several = panel[INITIALISATION].n_unique()
+    selected = f" The best of {several} is selected, and so a little too good." if several > 1 else ""
+    return f"{_start('; '.join(_best(rows, sensitivity) for rows in ends))}.{selected}"
+
+
+def _best_of(rows: pl.DataFrame) -> dict:
+    return rows.sort("mean", descending=rows["metric"][0] not in SMALLER_IS_BETTER).row(0, named=True)
 
 
 def _best(rows: pl.DataFrame, sensitivity: pl.DataFrame) -> str:
-    metric = rows["metric"][0]
-    best = rows.sort("mean", descending=metric not in SMALLER_IS_BETTER).row(0, named=True)
+    best = _best_of(rows)
     unit = "image" if best["unit"] == "image" else "patient"
-    known = "no interval" if best["low"] is None else _span(best["low"], best["high"])
-    chance = CHANCE.get(metric)
+    known = "no interval" if best["low"] is None else f"{_span(best['low'], best['high'])} for {_target(best)}"
+    chance = CHANCE.get(best["metric"])
     none = chance is not None and best["low"] is not None and best["low"] <= chance
-    what = f"{_a(metric_words(metric))} per {unit} of {best['mean']:.3f} ({known})"
-    said = f"with {_labels(rows)}, {best[INITIALISATION]} has {what}"
-    return said + (", which is not shown to be better than chance" if none else _found(best, sensitivity))
+    what = f"{_a(metric_words(best['metric']))} per {unit} of {best['mean']:.2f} ({known})"
+    said = f"with {_count(best)}, {best[INITIALISATION]} has {what}"
+    return said + (", not shown to be better than chance" if none else _found(best, sensitivity))
+
+
+def _target(row: dict) -> str:
+    """What an interval speaks of; at the full size all draws are one training set."""
+    head, fixed, _ = str(row["target"]).partition(";")
+    return f"{head}, this training set" if fixed else head
 
 
 def _found(best: dict, sensitivity: pl.DataFrame) -> str:
@@ -181,11 +212,10 @@ def _found(best: dict, sensitivity: pl.DataFrame) -> str:
     if own.is_empty():
         return ""
     row = own.row(0, named=True)
-    known = "no interval" if row["low"] is None else f"{row['low']:.0%} to {row['high']:.0%} on this test set"
+    target = str(row["target"]).partition(",")[0].replace("this pool", "this training pool")
+    known = "no interval" if row["low"] is None else f"{row['low']:.0%} to {row['high']:.0%} for {target}"
     specificity = float(row["metric"].removeprefix(SENSITIVITY))
-    return (
-        f", and a sensitivity of {row['mean']:.0%} ({known}) at the threshold with a specificity of {specificity:.0%}"
-    )
+    return f" and a sensitivity of {row['mean']:.0%} ({known}) at a specificity of {specificity:.0%} on validation"
 
 
 def _sensitivity(results: Results, panel: pl.DataFrame) -> pl.DataFrame:
@@ -199,19 +229,23 @@ def _sensitivity(results: Results, panel: pl.DataFrame) -> pl.DataFrame:
 
 
 def labels(saved: Sequence[Saving], wanted: Sequence[Needed]) -> str:
-    """How many labels: of each goal, then the savings that are shown."""
-    said = [*_goals(wanted), *map(_saved, saved)]
-    if not said:
-        return "No saving of labels is shown."
-    return f"{'; '.join(said)}." + ("" if saved else " No saving of labels is shown.")
+    """How many labels: of each goal, then the savings that are shown, the largest first."""
+    said = list(_goals(wanted))
+    largest = sorted(saved, key=lambda s: (s.most / s.labels, s.initialisation, s.other))
+    said += map(_saved, largest[:MOST_SAID])
+    if len(saved) > MOST_SAID:
+        said.append(f"{len(saved) - MOST_SAID} more {'is' if len(saved) - MOST_SAID == 1 else 'are'} shown below")
+    if not saved:
+        said.append("No saving of labels is shown")
+    return ". ".join(said) + "."
 
 
 def _goals(wanted: Sequence[Needed]) -> Iterator[str]:
     for goal in dict.fromkeys(each.goal for each in wanted):
         least = "at most" if goal.metric in SMALLER_IS_BETTER else "at least"
         own = [each for each in wanted if each.goal == goal]
-        answered = ", ".join(f"{each.initialisation} {each.words}{_patients(each)}" for each in own)
-        yield f"For {_a(metric_words(goal.metric))} of {least} {goal.score:g}, labels needed: {answered}"
+        answered = "; ".join(f"{each.initialisation} {each.words} images{_patients(each)}" for each in own)
+        yield f"For {_a(metric_words(goal.metric))} of {least} {goal.score:g}: {answered}"
 
 
 def _patients(each: Needed) -> str:
@@ -220,13 +254,11 @@ def _patients(each: Needed) -> str:
 
 
 def _saved(s: Saving) -> str:
-    first = f"{s.curves.labels[0]:.0f}"
-    span = f"{s.needed.low:.0f} to {s.most:.0f}" if s.needed.low else f"at most {s.most:.0f}"
-    if s.needed.empty:
-        span = f"fewer than {first}, the fewest tried"
+    patients = s.curves.patients_at(s.most), s.curves.patients_at(s.labels)
+    bound, tried = ("fewer than", ", the fewest tried") if s.needed.empty else ("at most", "")
     return (
-        f"{s.initialisation} reaches what {s.other} does with {s.labels:.0f} labels with {span}, from at most "
-        f"{s.curves.patients_at(s.most):.0f} instead of {s.curves.patients_at(s.labels):.0f} patients"
+        f"{s.initialisation} needs {bound} {patients[0]:.0f} patients ({s.most:.0f} images{tried}) for what {s.other} "
+        f"does with {patients[1]:.0f} ({s.labels:.0f})"
     )
 
 
@@ -235,9 +267,8 @@ def _by_size(panel: pl.DataFrame) -> list[pl.DataFrame]:
     return [panel.filter(size_kind=s["size_kind"], size_value=s["size_value"]) for s in sizes.iter_rows(named=True)]
 
 
-def _labels(rows: pl.DataFrame) -> str:
-    images, patients = (np.median(rows[column]) for column in ("n_labels", "n_patients"))
-    return f"{patients:.0f} labelled patients ({images:.0f} images)"
+def _count(row: dict) -> str:
+    return f"{row['n_patients']:.0f} patients ({row['n_labels']:.0f} images)"
 
 
 def _start(sentence: str) -> str:
@@ -250,7 +281,7 @@ def _a(noun: str) -> str:
 
 def _span(low: float, high: float) -> str:
     low, high = sorted((abs(low), abs(high))) if low * high > 0 else (low, high)
-    return f"{low:.3f} to {high:.3f}"
+    return f"{low:.2f} to {high:.2f}"
 
 
 def _and(names: Sequence[str]) -> str:

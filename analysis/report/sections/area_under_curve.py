@@ -33,9 +33,10 @@ def render(results: Results) -> Raw:
     what = metric_words(results.metric)
     header = ["panel", "initialisation", "labels", "draws", f"mean {what}", f"from {results.against}", "drop",
               f"less than {results.against}'s by"]  # fmt: skip
-    table = results.table("areas", header, rows, numbers={2, 3, 4, 5, 6, 7}, group=0)
+    table = results.table("areas", header, rows, numbers={2, 3, 4, 5, 6, 7}, group=0, notes=notes,
+                          caption="Mean height of each curve, and what it loses towards few labels")  # fmt: skip
     note = html.paragraph(WHAT_IT_SAYS.format(against=results.against), class_="note")
-    return Raw(table + notes.html() + note)
+    return Raw(table + note)
 
 
 def areas(results: Results) -> list[Curves]:

@@ -24,10 +24,11 @@ def render(results: Results) -> Raw:
         return Raw("")
     header = ["claim", "verdict", "where", "difference", "95 % interval", "target", "what it takes"]
     rows = [row for verdict in found for finding in (*verdict.findings,) or (None,) for row in _rows(verdict, finding)]
-    return Raw(
-        results.table("claims", header, rows, numbers={3, 4}, group=0)
-        + html.paragraph(WHAT_A_CLAIM_TAKES, class_="note")
-    )
+    table = (
+        results.table("claims", header, rows, numbers={3, 4}, group=0,
+                      caption="What is claimed, and what the study says to it")
+    )  # fmt: skip
+    return Raw(table + html.paragraph(WHAT_A_CLAIM_TAKES, class_="note"))
 
 
 def _rows(verdict: Verdict, finding: Finding | None) -> list[list[str]]:

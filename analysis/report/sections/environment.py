@@ -16,4 +16,6 @@ def render(results: Results) -> Raw:
     if runs.is_empty():
         return html.paragraph("No run has recorded its environment yet.")
     counts = runs.group_by(names).len(name="runs").sort(-pl.col("runs").cast(pl.Int64), *names, nulls_last=True)
-    return results.table("environment", ["labelcurve", *names[1:], "runs"], counts.rows(), numbers={5, 7})
+    header = ["labelcurve", *names[1:], "runs"]
+    caption = "Trials and final runs by version and machine"
+    return results.table("environment", header, counts.rows(), numbers={5, 7}, caption=caption)

@@ -32,7 +32,11 @@ def render(results: Results) -> Raw:
         ]
         for each in found
     ]
-    return Raw(results.table("goals", header, rows, numbers={5}, group=0) + html.paragraph(HOW_TO_READ, class_="note"))
+    caption = "Labels and patients that each score needs"
+    return Raw(
+        results.table("goals", header, rows, numbers={5}, group=0, caption=caption)
+        + html.paragraph(HOW_TO_READ, class_="note")
+    )
 
 
 def _best(each: Needed) -> str:

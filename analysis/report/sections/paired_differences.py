@@ -6,7 +6,7 @@ from analysis.report import html
 from analysis.report.cells import Notes, interval, labels
 from analysis.report.html import Raw
 from analysis.report.results import Results
-from analysis.words import with_setting
+from analysis.words import metric_words, with_setting
 from study.vocabulary import INITIALISATION, TASK
 
 title = "Difference from {against}, on the same draws"
@@ -20,19 +20,21 @@ HOW_TO_READ = (
 
 def render(results: Results) -> Raw:
     against = results.against
-    table = results.differences.filter(pl.col("against") == against)
-    if table.is_empty():
+    apart = results.differences.filter(pl.col("against") == against)
+    if apart.is_empty():
         return html.paragraph(f"No draw has final runs of both {against} and another initialisation yet.")
     notes = Notes()
     rows = [
         [f"{r['task']}, {r['setting']}", r["initialisation"], labels(r), f"{r['mean']:+.3f}",
          interval(r, notes, sign="+"), r["n_draws"], "-" if r["detectable"] is None else f"{r['detectable']:.3f}",
          _reading(r)]
-        for r in with_setting(table).iter_rows(named=True)
+        for r in with_setting(apart).iter_rows(named=True)
     ]  # fmt: skip
     header = [TASK, INITIALISATION, "labels", "difference", "95 % interval", "draws", "could show", "reading"]
     note = html.paragraph(HOW_TO_READ, class_="note")
-    return Raw(results.table("differences", header, rows, numbers={2, 3, 4, 5, 6}, group=0) + notes.html() + note)
+    table = results.table("differences", header, rows, numbers={2, 3, 4, 5, 6}, group=0, notes=notes,
+                          caption=f"Difference in {metric_words(results.metric)} from {against}")  # fmt: skip
+    return Raw(table + note)
 
 
 def _reading(r: dict) -> str:

@@ -67,8 +67,9 @@ def _costs(results: Results, rows: pl.DataFrame) -> Raw:
          scaled(r["flops"]), number(r["device_seconds"], 0), scaled(r["peak_memory"], "B")]
         for (init, _), run in runs(rows).items() for r in [run.row(-1, named=True)]
     ]  # fmt: skip
-    table = results.table("pretraining_costs", header, lines, numbers=set(range(2, 9)), group=0)
-    return Raw(html.tag("h3", "What each run cost") + table + html.paragraph(WHAT_IT_COST, class_="note"))
+    table = results.table("pretraining_costs", header, lines, numbers=set(range(2, 9)), group=0,
+                          caption="What each run cost")  # fmt: skip
+    return Raw(table + html.paragraph(WHAT_IT_COST, class_="note"))
 
 
 def _learnt(results: Results, rows: pl.DataFrame) -> Raw:
@@ -79,8 +80,9 @@ def _learnt(results: Results, rows: pl.DataFrame) -> Raw:
          *(_ends(probed(run, probe)) for probe in PROBES), collapse(run)]
         for (init, _), run in runs(rows).items() for r in [run.row(-1, named=True)]
     ]  # fmt: skip
-    table = results.table("pretraining_learnt", header, lines, numbers=set(range(1, 7)), group=0)
-    return Raw(html.tag("h3", "What each run learnt") + table + html.paragraph(WHAT_IT_LEARNT, class_="note"))
+    table = results.table("pretraining_learnt", header, lines, numbers=set(range(1, 7)), group=0,
+                          caption="What each run learnt")  # fmt: skip
+    return Raw(table + html.paragraph(WHAT_IT_LEARNT, class_="note"))
 
 
 def _ends(probe: Probed | None) -> str:
@@ -97,9 +99,9 @@ def _gained(results: Results, rows: pl.DataFrame) -> Raw:
         for init in names for probe in PROBES if (gain := found[probe].get(init))
     ]  # fmt: skip
     without = [init for init in names if not any(init in each for each in found.values())]
-    heading = html.tag("h3", "Gain over the untrained encoder")
     header = ["initialisation", "probe", "runs", "mean gain", "95 % interval", "beats the untrained encoder"]
-    table = results.table("pretraining_gained", header, lines, numbers={2, 3, 4}, group=0) if lines else Raw("")
+    table = results.table("pretraining_gained", header, lines, numbers={2, 3, 4}, group=0,
+                          caption="Gain over the untrained encoder") if lines else Raw("")  # fmt: skip
     missing = html.paragraph(f"No run of {', '.join(without)} was {NOT_PROBED}") if without else Raw("")
     note = html.paragraph(WHAT_A_GAIN_SAYS, class_="note") if lines else Raw("")
-    return Raw(heading + table + missing + note)
+    return Raw(table + missing + note)

@@ -1,7 +1,5 @@
 """The label-efficiency table: what each initialisation scores at each number of labels."""
 
-import re
-
 from analysis.report import html
 from analysis.report.cells import Notes, interval, labels
 from analysis.report.html import Raw
@@ -30,19 +28,20 @@ def _tables(results: Results) -> Raw:
     """A table a task x setting, with what each interval means in notes below."""
     if results.scores.is_empty():
         return html.paragraph(NOTHING)
-    header = ["initialisation", "labels", metric_words(results.metric), "95 % interval", "one new subset",
+    header = ["initialisation", "images", "patients", metric_words(results.metric), "95 % interval", "one new subset",
               "draws x seeds", "settings"]  # fmt: skip
     parts = []
     for (task, where), panel in with_setting(results.scores).group_by(["task", "setting"], maintain_order=True):
         notes = Notes()
         rows = [
-            [r["initialisation"], labels(r), f"{r['mean']:.3f}", interval(r, notes), _prediction(r, notes),
-             f"{r['n_draws']} x {r['n_seeds']}", _settings(r)]
+            [r["initialisation"], labels(r), f"{r['n_patients']:.0f}", f"{r['mean']:.3f}", interval(r, notes),
+             _prediction(r, notes), f"{r['n_draws']} x {r['n_seeds']}", _settings(r)]
             for r in panel.iter_rows(named=True)
         ]  # fmt: skip
-        parts += [html.tag("h3", f"{task}, {where}")]
-        name = re.sub(r"[^a-z0-9]+", "_", f"scores {task} {where}".lower()).strip("_")
-        parts += [results.table(name, header, rows, numbers={1, 2, 3, 4, 5}, group=0), notes.html()]
+        parts.append(
+            results.table(f"scores {task} {where}", header, rows, numbers={1, 2, 3, 4, 5, 6}, group=0,
+                          caption=f"{task}, {where}", notes=notes)
+        )  # fmt: skip
     return Raw("".join(parts))
 
 

@@ -34,4 +34,4 @@ def _table(results: Results) -> Raw:
     if not rows:
         return html.paragraph("No training curves of the selected settings are stored.")
     header = ["task", "cells", "epochs", "fall of the loss in the last fifth", "cells levelled", "levelled?"]
-    return results.table("training", header, rows, numbers={1, 2, 3, 4})
+    return results.table("training", header, rows, numbers={1, 2, 3, 4}, caption="How the training loss ended")
