@@ -85,7 +85,7 @@ def test_test_sets_stand_in_panels_of_their_own(made):
     both = pl.concat([scores, scores.with_columns(pl.col("value") - 0.1, test_set=pl.lit("there"))])
     study = StudyTables(runs, both, made.predictions, made.trials, made.curves, made.pretraining)
     figure = learning_curves(label_efficiency(points(study, metrics=("auc",))))
-    assert [panel["layer"][1]["title"] for panel in spec(figure)["concat"]] == [
+    assert [panel["layer"][-2]["title"] for panel in spec(figure)["concat"]] == [
         "covid, linear probe",
         "covid, linear probe, tested on there",
     ]

@@ -1,9 +1,11 @@
 """Figures show what the table holds, in colours that do not change from report to report."""
 
+import math
+
 import polars as pl
 import pytest
 
-from analysis.report.figures.learning_curves import learning_curves, shown
+from analysis.report.figures.learning_curves import fitting, learning_curves, shown
 from analysis.report.figures.pretraining import pretraining
 from analysis.report.figures.style import png, spec, style, svg
 from analysis.report.figures.training_curves import training_curves
@@ -54,7 +56,7 @@ def test_a_mean_without_interval_is_drawn_open(table):
 
 def _marks(chart):
     (panel,) = panels(chart)
-    marks = [layer["mark"] for layer in panel["layer"]]
+    marks = [layer["mark"] for layer in panel["layer"] if layer["mark"]["type"] != "text"]
     kind = {True: " filled", False: " open", None: ""}
     return [mark["type"] + kind[mark.get("filled")] for mark in marks]
 
@@ -64,6 +66,22 @@ def test_sizes_that_lie_close_have_one_tick(table):
     drawn = svg(learning_curves(near))
     assert ">46</text>" in drawn and ">48</text>" in drawn, "the full curves have no 46"
     assert svg(learning_curves(near.filter(adaptation="linear"))).count(">48</text>") == 0
+
+
+@pytest.mark.parametrize("scale", [math.log, float])
+@pytest.mark.parametrize("wide", [60, 150, 400])
+def test_ticks_are_sizes_with_room_between_them(scale, wide):
+    counts = [10.0, 11.0, 12.0, 20.0, 100.0, 110.0, 1000.0, 1100.0]
+    kept = fitting(counts, wide, scale)
+    assert {10.0, 1100.0} <= set(kept) <= set(counts) and kept == sorted(kept)
+    at = [(scale(n) - scale(10)) / (scale(1100) - scale(10)) * (wide - 28) for n in kept]
+    needed = [7 * (len(f"{a:,.0f}") + len(f"{b:,.0f}")) / 2 for a, b in zip(kept, kept[1:], strict=False)]
+    assert all(b - a >= room for a, b, room in zip(at, at[1:], needed, strict=False))
+    assert len(kept) >= 3 or wide < 400
+
+
+def test_one_size_has_one_tick():
+    assert fitting([24.0], 300, math.log) == [24.0]
 
 
 def test_colours_are_fixed_for_known_names_and_distinct_for_a_users_own():
