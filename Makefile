@@ -5,6 +5,7 @@
 #   make test-kills     a study killed at every point and at 50 random moments, an hour   (KILLS_ARGS="--only workers nodes")
 #   make lint           style, types, and the arrows between the packages
 #   make docs           the pages of docs/ that derive from the code
+#   make figure         the README's figure and its numbers, from a quickstart
 #   make real-ct DATA=folder
 #   make clean          removes the environment and what building and testing left, never results
 
@@ -17,7 +18,7 @@ KILLS_ARGS ?=
 BIN = $(VENV)/bin
 READY = $(VENV)/.labelcurve-ready
 
-.PHONY: quickstart test test-slow test-kills lint docs real-ct setup clean
+.PHONY: quickstart test test-slow test-kills lint docs figure real-ct setup clean
 
 quickstart: $(READY)
 	"$(BIN)/labelcurve" run quickstart --results "$(RESULTS)"
@@ -43,6 +44,9 @@ lint: $(READY)
 
 docs: $(READY)
 	"$(BIN)/python" docs/make.py
+
+figure: quickstart
+	"$(BIN)/python" docs/quickstart.py "$(RESULTS)/quickstart"
 
 setup: $(READY)
 

@@ -14,12 +14,13 @@ import pytest
 from study.ledger import frame
 
 SMALL = [
-    "pretraining.images=256",
+    "pretraining.images=128",
+    "pretraining.seeds=1",
     "pretraining.methods={spark: {decoder_width: 32}}",
     "pretraining.checkpoint_every=2",
     "pretraining.log_every=2",
     "corpus.phantom.patients=6",
-    "tasks.finding.phantom.labelled_patients=60",
+    "tasks.finding.phantom.labelled_patients=80",
     "resources.trial.cpus=2",  # one worker at a time: what a run of this size takes is its imports
     "adaptations={linear: {sizes: {share: [0.5, 1.0]}, draws: 2, trials: 3, finals: 1}}",
 ]

@@ -40,13 +40,16 @@ class Family:
 
 
 def family(
-    contrasts: Sequence[Contrast], means: CellMeans | None, weights: np.ndarray | None, alike: Sequence[Hashable]
+    contrasts: Sequence[Contrast],
+    means: CellMeans | None,
+    weights: np.ndarray | None,
+    alike: Sequence[Hashable] | None = None,
 ) -> Family:
     """Of contrasts (C of them) and where they come from: joint means and weights (C, K), or None for Bonferroni.
 
-    alike: (C,) what contrasts have in common that vary alike, such as a size.
+    alike: (C,) what contrasts have in common that vary alike, such as a size; None where no two do.
     """
-    contrasts = steadied(contrasts, alike)
+    contrasts = steadied(contrasts, alike or range(len(contrasts)))
     single = np.array([p_value(c) for c in contrasts])
     count = len(contrasts)
     if count == 1 or means is None or weights is None:

@@ -14,13 +14,13 @@ from scipy.stats import t as student
 
 from .cell_means import DRAWS, ENCODERS, ONE_DRAW, Contrast
 from .point import Joint, Point, joint
+from .scales import Scale
 
 LEVEL = 0.95
-FEWEST_MISTAKES = 0.5
-"""Patients of the rarest class times the distance of a mean from its bound; nearer, runs differ too little to tell how
-much they differ, and nothing is said of one new model."""
-WIDEST = 0.5
-"""An interval of one new model that is wider says nothing, and is not given."""
+WIDEST = 0.7
+"""An interval of one new model that is wider says nothing, and is not given. A smaller limit would keep those studies
+alone whose draws happen to differ little, and hold too seldom."""
+SEPARATED = "every run separates the test patients perfectly, which shows no variance: more of them are needed"
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,23 @@ def _estimate(
         mean = float(whole.means.means @ np.asarray(weights))
         return Estimate(mean, reason=ONE_DRAW, pi_reason=ONE_DRAW, draws=count)
     found = whole.means.contrast(weights)
+    if point is not None and _separated(point):
+        return Estimate(found.value, reason=SEPARATED, pi_reason=SEPARATED, draws=count)
     low, high = scaled(found, bounds)
-    pi_low, pi_high, pi_reason = _one_new_subset(whole, found, bounds, point)
+    pi_low, pi_high, pi_reason = _one_new_subset(whole, bounds, point)
     return Estimate(
         found.value, low, high, whole.target, whole.reason, pi_low, pi_high, pi_reason, count, found.df, found.error
     )  # fmt: skip
+
+
+def _separated(point: Point) -> bool:
+    """Whether no test patient moves the score of any run."""
+    return not isinstance(point.tests, str) and not any(np.any(run.values) for run in point.tests.values())
+
+
+def _rarest(point: Point) -> float:
+    """Test patients of the rarest class; infinite where they are not known."""
+    return np.inf if isinstance(point.tests, str) else min(run.df for run in point.tests.values()) + 1
 
 
 def scaled(
@@ -99,21 +111,28 @@ def scaled(
 
 
 def _one_new_subset(
-    whole: Joint, found: Contrast, bounds: tuple[float, float] | None, point: Point | None
+    whole: Joint, bounds: tuple[float, float] | None, point: Point | None
 ) -> tuple[float | None, float | None, str | None]:
-    """A draw, an encoder and a seed anew: the variance of single runs, not of means over encoders and seeds."""
+    """A draw, an encoder and a seed anew: the variance of single runs, not of means over encoders and seeds.
+
+    Draws are compared on the scale on which the bounds lie at infinity: near a bound single scores lie on one side of
+    their mean, and far more than a delta method says.
+    """
     if point is None:
         return None, None, "a difference of means"
     if point.same_patients:
         return None, None, "every draw holds the same patients: there is no other subset"
     count, encoders = len(whole.draws), len({e for _, e in point.scores})
-    spread = float(whole.means.by_draw[:, 0].var(ddof=1)) * (1 + 1 / count)
+    scale = Scale.of(bounds, _rarest(point))
+    draws = scale.to(whole.means.by_draw[:, 0])
+    if not np.all(np.isfinite(draws)):
+        return None, None, "a draw's score is at its bound, and the test patients are not known"
+    spread, middle = float(draws.var(ddof=1)) * (1 + 1 / count), float(draws.mean())
     if spread == 0:
         return None, None, "the draws do not differ"
-    if bounds == (0.0, 1.0) and min(found.value, 1 - found.value) * (whole.means.patient_df + 1) < FEWEST_MISTAKES:
-        return None, None, "so near its bound that the mistakes of single test patients decide it"
-    one = Contrast(found.value, {DRAWS: (spread, count - 1), ENCODERS: (point.single, encoders - 1 or count)})
-    low, high = scaled(one, bounds)
+    single = point.single * scale.slope(middle) ** 2
+    one = Contrast(middle, {DRAWS: (spread, count - 1), ENCODERS: (single, encoders - 1 or count)})
+    low, high = scale.back(np.array(one.interval(LEVEL))).tolist()
     if bounds == (0.0, 1.0) and high - low > WIDEST:
         return None, None, f"{count} draws say too little: it would span {low:.2f} to {high:.2f}"
     return low, high, None

@@ -82,7 +82,7 @@ def table(results: Path, name: str, columns: list[str]) -> pl.DataFrame:
 
 def test_a_submitted_quickstart_equals_a_local_one(head: tuple[str, dict[str, str]], tmp_path: Path) -> None:
     address, environment = head
-    smaller = ["pretraining.images=640", "adaptations.full.draws=1", "adaptations.full.epochs=2"]
+    smaller = ["pretraining.images=320", "pretraining.seeds=1", "adaptations.full.draws=1"]
     settings = [word for setting in smaller for word in ("--set", setting)]
     run = ["labelcurve", "run", "quickstart", *settings, "--results"]
     submit = ["labelcurve", "submit", "--address", address, "--working-dir", "."]

@@ -39,9 +39,14 @@ ONE_AT_A_TIME: dict[str, World] = {
     "3 encoders against 5": _encoders(3, 5),
     "encoders that differ much, 3 and 3": replace(_encoders(3, 3), encoder=0.3),
     "5 outer folds": replace(BASE, folds=5),
+    "5 outer folds, 15 + 15 patients": replace(BASE, folds=5, positive=15, negative=15),
+    "5 outer folds, 3 findings, 100 + 100 patients": replace(BASE, folds=5, findings=3, positive=100, negative=100),
+    "3 classes": replace(BASE, classes=3),
+    "3 classes, 10 + 20 patients": replace(BASE, classes=3, positive=10, negative=20),
     "3 findings": replace(BASE, findings=3),
-    "subsets that differ little": replace(BASE, subset=0.03, own_subset=0.02),
-    "subsets that differ much": replace(BASE, subset=0.4, own_subset=0.3),
+    "runs that differ much in training": replace(BASE, training=0.25),
+    "subsets that differ little": replace(BASE, draw=0.03, draw_method=0.02),
+    "subsets that differ much": replace(BASE, draw=0.4, draw_method=0.3),
 }
 
 _LEVELS = {
@@ -64,7 +69,7 @@ def crossings(count: int = 20, seed: int = 11) -> dict[str, World]:
         world = World(
             draws=at["draws"], positive=at["patients"], negative=at["patients"], images=at["images"],
             auc={"a": (at["auc"],), "b": (at["auc"],)}, shares=(at["share"],), findings=at["findings"],
-            encoders=dict(zip("ab", at["encoders"], strict=True)), subset=at["subset"], own_subset=at["subset"] / 2,
+            encoders=dict(zip("ab", at["encoders"], strict=True)), draw=at["subset"], draw_method=at["subset"] / 2,
         )  # fmt: skip
         a, b = at["encoders"]
         words = (

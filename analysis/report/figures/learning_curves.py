@@ -105,8 +105,8 @@ def _panel(title: str, rows: pl.DataFrame, of_task: pl.DataFrame, names: list[st
 def _count_title(columns: int) -> alt.Chart:
     """The title of the axis of counts, which an axis of its own could not change with the unit."""
     words = alt.ExprRef("unit === 'labels' ? 'labelled images' : 'labelled patients'")
-    at = {"x": width(columns) // 2, "y": HEIGHT + 32}
-    return alt.Chart(alt.Data(values=[{}])).mark_text(text=words, color=INK, fontSize=11, **at)
+    nothing = alt.Chart(alt.Data(values=[{}]))
+    return nothing.mark_text(text=words, color=INK, fontSize=11, x=width(columns) // 2, y=HEIGHT + 32)
 
 
 def _values(rows: pl.DataFrame, names: list[str]) -> list[dict]:

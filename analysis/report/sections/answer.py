@@ -255,9 +255,10 @@ def _patients(each: Needed) -> str:
 
 def _saved(s: Saving) -> str:
     patients = s.curves.patients_at(s.most), s.curves.patients_at(s.labels)
+    bound, tried = ("fewer than", ", the fewest tried") if s.needed.empty else ("at most", "")
     return (
-        f"{s.initialisation} needs at most {patients[0]:.0f} patients ({s.most:.0f} images) for what {s.other} does "
-        f"with {patients[1]:.0f} ({s.labels:.0f})"
+        f"{s.initialisation} needs {bound} {patients[0]:.0f} patients ({s.most:.0f} images{tried}) for what {s.other} "
+        f"does with {patients[1]:.0f} ({s.labels:.0f})"
     )
 
 

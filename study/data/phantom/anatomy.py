@@ -1,21 +1,28 @@
 """The phantom's anatomy: one patient's chest as smooth ellipses, drawn slice by slice in Hounsfield units."""
 
+from typing import Literal
+
 import numpy as np
+
+Finding = Literal["opacity", "rotation"]
 
 AIR, FAT, MUSCLE, LUNG, BLOOD, BONE = -1000.0, -90.0, 45.0, -850.0, 40.0, 450.0
 NOISE = 25.0  # standard deviation, Hounsfield units
 _VESSELS = 8
-_RADIUS = 0.14, 0.2  # of the finding
-_CONTRAST = 1000.0  # of the finding over lung, at visibility 1
+_RADIUS = 0.14, 0.2  # of an opacity
+_CONTRAST = 1000.0  # of an opacity over lung, at visibility 1
+_TURN = 0.3  # of a rotated chest beyond how its patient lies, in radians, at visibility 1
 
 
 class Anatomy:
     """One patient. Lengths are in units of half the image's side; the image spans [-1, 1] in x and y.
 
-    ``slice(height, visibility, rng)`` draws the plane at ``height`` (0 to 1, bottom to top) as float (size, size).
+    ``slice(height, visibility, rng)`` draws the plane at ``height`` (0 to 1, bottom to top) as float (size, size), with
+    the finding where ``visibility`` is above 0: a soft round ``opacity`` in a lung, or a ``rotation`` of the chest.
     """
 
-    def __init__(self, size: int, rng: np.random.Generator) -> None:
+    def __init__(self, size: int, rng: np.random.Generator, finding: Finding = "opacity") -> None:
+        self.finding = finding
         self._axis = np.linspace(-1, 1, size, dtype=np.float32)
         self._pixel = 2.0 / size
         self.shift = rng.normal(0, 0.04, 2)
@@ -32,14 +39,14 @@ class Anatomy:
         self.finding_radius = rng.uniform(*_RADIUS)
 
     def slice(self, height: float, visibility: float, rng: np.random.Generator) -> np.ndarray:
-        x, y = self._plane()
+        x, y = self._plane(self.turn + _TURN * visibility if self.finding == "rotation" else self.turn)
         narrow = 1 - 0.18 * height  # the chest tapers towards the top, the heart is at the bottom
         width, depth = self.width * narrow, self.depth * (1 - 0.08 * height)
         image = np.full(x.shape, AIR, np.float32)
         self._blend(image, self._inside(x, y, 0, 0, width, depth), FAT)
         self._blend(image, self._inside(x, y, 0, 0, width - self.fat, depth - self.fat), MUSCLE)
         for side in (0, 1):
-            self._lung(image, x / narrow, y, side, height, visibility)
+            self._lung(image, x / narrow, y, side, height, visibility if self.finding == "opacity" else 0.0)
         heart = self.heart * (1.1 - 0.7 * height)
         self._blend(image, self._inside(x, y, 0.08, -0.08, heart * 1.2, heart), BLOOD)
         self._blend(image, self._inside(x, y, 0, depth - self.fat - 0.13, 0.09, 0.09), BONE)
@@ -64,9 +71,9 @@ class Anatomy:
             spot = np.exp(-squared / self.finding_radius**2) * (image < -200)  # vessels stay as they are
             image += inside * visibility * _CONTRAST * spot
 
-    def _plane(self) -> tuple[np.ndarray, np.ndarray]:
+    def _plane(self, turn: float) -> tuple[np.ndarray, np.ndarray]:
         x, y = self._axis[None, :] - self.shift[0], self._axis[:, None] - self.shift[1]
-        cos, sin = np.cos(self.turn), np.sin(self.turn)
+        cos, sin = np.cos(turn), np.sin(turn)
         return x * cos + y * sin, y * cos - x * sin
 
     def _inside(self, x: np.ndarray, y: np.ndarray, u: float, v: float, a: float, b: float) -> np.ndarray:

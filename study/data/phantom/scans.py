@@ -1,10 +1,14 @@
 """A phantom: synthetic chest CT of patients who do not exist, for the quickstart and for tests.
 
 The corpus is real DICOM (Hounsfield units through slope and intercept), the labelled set 8-bit PNGs with a CSV, both
-byte-identical for the same settings. The labelled finding is a soft round opacity in a lung: ``visibility`` scales its
-contrast (at 1 it is as dense as a vessel, at 0 it is not there), and healthy lungs hold vessels, so a classifier
-has to learn what sets a faint wide spot apart from bright narrow ones. A patient with the finding shows it
-on every labelled slice.
+byte-identical for the same settings. A patient with the finding shows it on every slice. It is one of two:
+
+- ``opacity``: a soft round spot in a lung. ``visibility`` scales its contrast (at 1 it is as dense as a vessel), and
+  healthy lungs hold vessels, so a classifier has to learn what sets a faint wide spot apart from bright narrow ones.
+- ``rotation``: the chest is turned clockwise, as scoliosis turns it, by an angle that ``visibility`` scales, beyond how
+  each patient happens to lie. It shows everywhere in a slice and changes no region's brightness: what is needed to
+  fill in hidden parts of a slice tells it, and features that were not trained hardly do. So it is built to reward
+  pre-training, and how far it does says nothing about real scans.
 """
 
 import csv
@@ -32,15 +36,16 @@ _FIELD_OF_VIEW = 400.0  # mm
 
 
 def identity(settings: PhantomSettings) -> dict[str, Any]:
-    """All that shapes the images, for a fingerprint."""
-    return {"phantom": versions.PHANTOM, **{name: getattr(settings, name) for name in _FIELDS}}
+    """All that shapes the images, for a fingerprint; an opacity, the first finding there was, goes without saying."""
+    named = {} if settings.finding == "opacity" else {"finding": settings.finding}
+    return {"phantom": versions.PHANTOM, **{name: getattr(settings, name) for name in _FIELDS}, **named}
 
 
 def write_corpus(settings: PhantomSettings, folder: Path) -> None:
     """``patients`` x ``slices`` DICOM files, one series a patient, below ``folder``."""
     for patient in range(settings.patients):
         rng = _generator(settings, "corpus", patient)
-        anatomy = Anatomy(settings.size, rng)
+        anatomy = Anatomy(settings.size, rng, settings.finding)
         finding = rng.random() < settings.prevalence
         place = Path(folder) / f"phantom-{patient:04d}"
         place.mkdir(parents=True, exist_ok=True)
@@ -66,7 +71,7 @@ def _labelled(settings: PhantomSettings) -> Iterator[tuple[str, str, str, bytes]
     ill = set(order[: round(settings.prevalence * count)].tolist())
     for patient in range(count):
         rng = _generator(settings, "task", patient)
-        anatomy = Anatomy(settings.size, rng)
+        anatomy = Anatomy(settings.size, rng, settings.finding)
         for i in range(settings.labelled_slices):
             height = i / max(1, settings.labelled_slices - 1)
             pixels = anatomy.slice(height, settings.visibility if patient in ill else 0.0, rng)

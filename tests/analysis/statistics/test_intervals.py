@@ -6,7 +6,14 @@ from scipy.special import expit, logit
 from scipy.stats import t
 
 from analysis.statistics.cell_means import Contrast
-from analysis.statistics.intervals import estimate, estimate_contrast, estimate_difference, over_blocks, scaled
+from analysis.statistics.intervals import (
+    SEPARATED,
+    estimate,
+    estimate_contrast,
+    estimate_difference,
+    over_blocks,
+    scaled,
+)
 from analysis.statistics.point import NEW_IMAGES, THIS_TEST_SET, NothingShared, Point
 from analysis.statistics.variance_components import Components, components
 
@@ -82,10 +89,17 @@ def test_the_one_random_encoder_of_a_probe_from_scratch_is_named():
     assert estimate(Point(THREE, tests, "scratch", share=0.1)).target == "new patients, this random encoder"
 
 
-def test_a_perfectly_separated_test_set_is_not_called_certain():
-    tests = {(0, 0): part(0.0, 0.0), (1, 0): part(0.0, 0.0)}
-    found = estimate(Point({(0, 0): 0.99, (1, 0): 1.0}, tests))
-    assert found.target == THIS_TEST_SET and "separated" in found.reason
+def test_a_perfectly_separated_test_set_gives_no_interval_and_one_mistake_gives_one():
+    still, moved = part(0.0, 0.0), part(0.01, -0.01)
+    scores = {(0, 0): 1.0, (1, 0): 1.0}
+    found = estimate(Point(scores, dict.fromkeys(scores, still)), bounds=(0, 1))
+    assert (found.mean, found.low, found.target, found.pi_low) == (1.0, None, None, None)
+    assert found.reason == found.pi_reason == SEPARATED
+    one = {(0, 0): 0.999, (1, 0): 1.0}
+    found = estimate(Point(one, {(0, 0): moved, (1, 0): still}), bounds=(0, 1))
+    assert found.low < 0.9995 < found.high and found.target.startswith("new patients")
+    beside = estimate_difference(Point(scores, dict.fromkeys(scores, still)), Point(one, dict.fromkeys(one, moved)))
+    assert beside.target == THIS_TEST_SET and "separated" in beside.reason
 
 
 def test_one_new_model_is_not_spoken_of_where_it_would_say_nothing():
@@ -93,9 +107,18 @@ def test_one_new_model_is_not_spoken_of_where_it_would_say_nothing():
     assert wide.pi_low is None and "say too little" in wide.pi_reason
     same = estimate(Point({(0, 0): 0.7, (1, 0): 0.7}, NONE_STORED), bounds=(0, 1))
     assert same.pi_low is None and "do not differ" in same.pi_reason
-    near = {(0, 0): 0.97, (1, 0): 0.98}
-    found = estimate(Point(near, {run: part(0.01, -0.01) for run in near}), bounds=(0, 1))
-    assert found.low is not None and found.pi_low is None and "near its bound" in found.pi_reason
+    top = estimate(Point({(0, 0): 0.9, (1, 0): 1.0}, NONE_STORED), bounds=(0, 1))
+    assert top.pi_low is None and "at its bound" in top.pi_reason
+
+
+def test_one_new_model_by_hand():
+    """Ten patients of the rarest class: a score s is (10 s + .5) / 11 on the logit scale; 4/3 of the variance."""
+    scores = {(0, 0): 0.9, (1, 0): 0.95, (2, 0): 1.0}
+    found = estimate(Point(scores, {run: part(0.01, -0.01) for run in scores}), bounds=(0, 1))
+    drawn_in = (10 * np.array([0.9, 0.95, 1.0]) + 0.5) / 11
+    draws = logit(drawn_in)
+    low, high = draws.mean() + np.array([-1, 1]) * t.ppf(0.975, 2) * draws.std(ddof=1) * (4 / 3) ** 0.5
+    assert found.pi_low == pytest.approx((11 * expit(low) - 0.5) / 10) and found.pi_high == 1.0 < expit(high) * 1.1
 
 
 def test_one_new_model_varies_more_than_a_mean_over_encoders_and_seeds():

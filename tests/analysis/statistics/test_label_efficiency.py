@@ -26,15 +26,18 @@ def by_hand(make, scores_of):
 def test_final_seeds_are_averaged_within_a_draw_and_never_counted_as_draws(make):
     """Draw means .68 .70 .72 whatever the seeds do: half width 4.303 x .02 / sqrt 3 = .04968, on the logit scale.
 
-    One new model: variance .0004 x 4/3 between draws, and half the seeds' own mean (.0008 + .0002 + .0002) / 3.
+    One new model: 4/3 of the variance between the draws' logits, and half the seeds' own mean, (.0008 + .0002 + .0002)
+    / 3, brought to that scale.
     """
     study = by_hand(make, {("scratch", 0): [0.66, 0.70], ("scratch", 1): [0.69, 0.71], ("scratch", 2): [0.71, 0.73]})
     (row,) = label_efficiency(points(study)).to_dicts()
     assert row["mean"] == pytest.approx(0.7)
     assert row["high"] == pytest.approx(expit(logit(0.7) + 4.302653 * 0.02 / 3**0.5 / 0.21))
-    parts = {"draws": (0.0004 * 4 / 3, 2), "seeds": (0.0012 / 3 / 2, 3)}
-    half = 0.7 - Contrast(0.7, parts).interval(0.95)[0]
-    assert row["pi_low"] == pytest.approx(expit(logit(0.7) - half / 0.21))
+    draws = logit([0.68, 0.70, 0.72])
+    middle = draws.mean()
+    slope = 1 / (expit(middle) * expit(-middle))
+    parts = {"draws": (draws.var(ddof=1) * 4 / 3, 2), "seeds": (0.0012 / 3 / 2 * slope**2, 3)}
+    assert (row["pi_low"], row["pi_high"]) == pytest.approx(tuple(expit(Contrast(middle, parts).interval(0.95))))
     assert (row["n_draws"], row["n_seeds"], row["n_runs"]) == (3, 2, 6)
     assert (row["n_labels"], row["n_labels_min"], row["n_labels_max"]) == (48, 48, 48)
     assert (row["searched"], row["defaults"], row["search_budget"]) == (3, 0, 4)

@@ -18,7 +18,7 @@ def quickstart(*assignments: str):
         "adaptations.linear.trials=50",
         "adaptations.linear.sizes={count: [20]}",
         "adaptations.full.finals=5",
-        "pretraining.seeds=3",
+        "pretraining.seeds=6",
         "resources.trial.cpus=2",
         "tasks.second={phantom: {seed: 9}}",
         "claims=[{initialisation: spark, not_worse_than: other, margin: 0.02}]",
@@ -38,7 +38,7 @@ def test_a_study_accepted_before_claims_were_known_takes_them_up():
 @pytest.mark.parametrize(
     ("changed", "named"),
     [
-        ("backbone=resnet50", "backbone was 'resnet18'"),
+        ("backbone=resnet50", "backbone was 'test_resnet'"),
         ("image_size=96", "image_size was 64"),
         ("adaptations.full.epochs=99", "adaptations.full.epochs"),
         ("pretraining.images=1", "pretraining.images"),

@@ -126,7 +126,7 @@ def test_a_method_can_stand_twice_with_other_settings_and_another_start():
     study = read_study("quickstart", [f"pretraining.methods={methods}"])
     wide, further = (study.pretraining.methods[name] for name in ("wide", "further"))
     assert (wide.method, wide.settings["decoder_width"], wide.settings["mask_ratio"]) == ("spark", 64, 0.6)
-    assert study.pretraining.batch_of("wide") == 8 and study.pretraining.batch_of("further") == 32
+    assert study.pretraining.batch_of("wide") == 8 and study.pretraining.batch_of("further") == 16
     assert further.start == "wide" and study.compared() == ["scratch", "wide", "further"]
     again = type(study).model_validate(study.model_dump(mode="json"))
     assert again == study, "what is kept of a study must read as the same study"
@@ -153,7 +153,7 @@ def test_each_entry_may_have_its_own_budget():
     methods = "{spark: {}, timed: {method: spark, budget: device_seconds}, whole: {method: spark, budget: published}}"
     study = read_study("quickstart", [f"pretraining.methods={methods}", "pretraining.device_seconds=90"])
     budgets = [study.pretraining.budget_of(name) for name in study.pretraining.methods]
-    assert budgets == [{"images": 4000}, {"device_seconds": 90}, {"epochs": 1600}]
+    assert budgets == [{"images": 4800}, {"device_seconds": 90}, {"epochs": 1600}]
 
 
 def test_a_path_of_an_archive_starts_where_the_others_do(study_file, tmp_path):

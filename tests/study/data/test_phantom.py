@@ -7,6 +7,8 @@ import pytest
 from PIL import Image
 
 from study.data.phantom import scans
+from study.data.phantom.anatomy import BONE, Anatomy
+from study.data.phantom.settings import PhantomSettings
 
 
 def _bytes(folder: Path) -> dict[str, str]:
@@ -62,3 +64,43 @@ def test_more_patients_leave_the_others_as_they_were(tiny_phantom, tmp_path):
     more = tiny_phantom.model_copy(update={"patients": 4})
     scans.write_corpus(more, tmp_path / "b")
     assert _bytes(tmp_path / "a").items() <= _bytes(tmp_path / "b").items()
+
+
+def _spine(visibility: float) -> float:
+    """How far to the right of the middle the spine lies, in half sides of the image."""
+    patient = Anatomy(64, np.random.default_rng(3), "rotation")
+    bone = patient.slice(0.5, visibility, np.random.default_rng(4)) > 0.7 * BONE
+    return float(np.nonzero(bone)[1].mean()) / 31.5 - 1
+
+
+def test_a_rotation_turns_the_chest_as_far_as_its_visibility_says():
+    assert _spine(1.0) < _spine(0.5) < _spine(0.0), "clockwise, the spine lying at the bottom"
+
+
+def test_a_rotation_is_not_told_by_brightness(tiny_phantom, tmp_path):
+    turned = tiny_phantom.model_copy(update={"finding": "rotation", "visibility": 1.0, "labelled_patients": 40})
+    scans.write_task(turned, tmp_path)
+    means = {"finding": [], "normal": []}
+    for row in (tmp_path / "labels.csv").read_text().split()[1:]:
+        file, label, _ = row.split(",")
+        means[label].append(np.asarray(Image.open(tmp_path / file)).mean())
+    apart = abs(np.mean(means["finding"]) - np.mean(means["normal"]))
+    assert apart < 0.5 * np.std(means["normal"])
+
+
+def test_hidden_findings_leave_the_same_patients():
+    slices = [
+        Anatomy(32, np.random.default_rng(5), finding).slice(0.3, 0.0, np.random.default_rng(6))
+        for finding in ("opacity", "rotation")
+    ]
+    assert np.array_equal(*slices)
+
+
+def test_an_opacity_goes_without_saying_and_another_finding_does_not():
+    """So tasks and corpora that were stored before there was a choice are found again."""
+    opacity, rotation = (scans.identity(PhantomSettings(finding=finding)) for finding in ("opacity", "rotation"))
+    assert set(opacity) == {
+        *("phantom", "patients", "slices", "size", "visibility", "prevalence", "seed"),
+        *("labelled_patients", "labelled_slices"),
+    }
+    assert rotation == opacity | {"finding": "rotation"}
