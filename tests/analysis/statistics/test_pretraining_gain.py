@@ -75,7 +75,7 @@ def test_one_run_has_a_gain_and_the_words_why_it_has_no_interval(rows_of):
 def test_a_warning_stands_aloud_above_the_tables_with_the_run_that_it_is_of(rows_of):
     page = section(rows_of(run("a", 0), run("b", 1, warning="the embeddings hardly <differ>")))
     aloud = "Warning: b, seed 1, ended with a sign of collapse: the embeddings hardly &lt;differ&gt;."
-    assert page.startswith(f'<p class="warn">{aloud}</p><h3>') and page.count('class="warn"') == 1
+    assert page.startswith(f'<p class="warn">{aloud}</p><div') and page.count('class="warn"') == 1
 
 
 def test_runs_without_a_probe_are_named(rows_of):
