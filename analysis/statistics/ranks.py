@@ -20,7 +20,7 @@ SIMULATED = 20_000
 
 
 def ranks(points: Sequence[Placed], *, metric: str = "auc") -> pl.DataFrame:
-    """One row an initialisation x size, with the columns of RANK_SCHEMA; sizes without a draw that all have are left out.
+    """One row an initialisation x size, with the columns of RANK_SCHEMA, where all at a size share two draws.
 
     p_best: the share of `SIMULATED` means, drawn about the estimates from their joint covariance by Student's t with
     the fewest degrees of freedom of any difference, in which it is the best. rank_low, rank_high: between which its
