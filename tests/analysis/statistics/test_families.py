@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import norm, t
 
 from analysis.statistics.cell_means import CellMeans, Contrast
-from analysis.statistics.families import family, p_value
+from analysis.statistics.families import cautious_p, critical, family, p_value
 
 
 def contrasts(values, df=1e9):
@@ -61,6 +61,35 @@ def test_adjusted_p_are_never_below_the_single_nor_above_bonferronis():
 
 def test_what_does_not_vary_is_not_judged():
     assert p_value(Contrast(0.3, {"draws": (0.0, 2.0)})) == 1.0
+
+
+def test_each_part_keeps_the_quantile_of_its_own_degrees_of_freedom():
+    """Variances 3 on 2 df and 1 on 19 df: three quarters of the one quantile and a quarter of the other."""
+    c = Contrast(4.0, {"draws": (3.0, 2), "patients": (1.0, 19), "fixed": (0.0, np.inf)})
+    assert critical(c, 0.99) == pytest.approx(0.75 * t.ppf(0.995, 2) + 0.25 * t.ppf(0.995, 19))
+    assert critical(c, 1 - cautious_p(c)) == pytest.approx(4.0 / c.error)
+    assert cautious_p(c) > p_value(c)
+    assert critical(Contrast(1.0, {"patients": (1.0, np.inf)}), 0.95) == pytest.approx(norm.ppf(0.975))
+
+
+def test_of_one_part_it_is_students():
+    for value in (0.0, 0.5, 3.0, 30.0):
+        c = Contrast(value, {"draws": (1.0, 4), "patients": (0.0, 9)})
+        assert cautious_p(c) == pytest.approx(2 * t.sf(value, 4), rel=1e-5)
+    assert cautious_p(Contrast(1e9, {"draws": (1.0, 40)})) <= 1e-12 and cautious_p(Contrast(1.0, {"a": (0.0, 2)})) == 1
+
+
+def test_far_out_few_draws_err_no_more_often_than_the_level_says():
+    """Where Satterthwaite's t errs three times as often: a spread of three draws that is small by chance."""
+    rng = np.random.default_rng(2)
+    values, draws, patients = rng.normal(size=20_000), rng.chisquare(2, 20_000) / 2, rng.chisquare(49, 20_000) / 49
+    made = [
+        Contrast(value, {"draws": (0.75 * d, 2), "patients": (0.25 * p, 49)})
+        for value, d, p in zip(values, draws, patients, strict=True)
+    ]
+    plain = [not low <= 0 <= high for low, high in (c.interval(0.9875) for c in made[:8000])]
+    ours = [abs(c.value) > critical(c, 0.9875) * c.error for c in made]
+    assert np.mean(plain) > 0.02 and np.mean(ours) < 0.0125
 
 
 def test_what_could_have_been_shown():
