@@ -23,12 +23,14 @@ SHOWN = ["initialisation:N", "labels:Q", "patients:Q", "mean:Q", "interval:N", "
 
 
 def learning_curves(table: pl.DataFrame, *, metric: str = "auc") -> alt.ConcatChart | None:
-    """Score against realised labels of the label-efficiency table, a panel a task and setting; None without rows.
+    """Score against realised labels of the label-efficiency table, a panel a task and setting (those of a column
+    `setting`, where there is one); None without rows.
 
     The chart has parameters `axis` (log or linear) and `unit` (labels or patients), and one of each initialisation's
     name that says whether it is shown.
     """
-    table = with_setting(table.filter(pl.col("metric") == metric))
+    table = table.filter(pl.col("metric") == metric)
+    table = table if "setting" in table.columns else with_setting(table)
     if table.is_empty():
         return None
     names = _names(table, "initialisation")

@@ -63,13 +63,13 @@ def render(results: Results) -> Raw:
         return html.paragraph(NOTHING, class_="warn")
     main = {answer.task: answer for answer in sorted(found, key=lambda answer: answer.rows)}
     others = [answer for answer in found if main[answer.task] is not answer]
-    boxes = [_box(answer) for answer in found if main[answer.task] is answer]
+    boxes = [box(answer) for answer in found if main[answer.task] is answer]
     drawn = learning_curves(results.scores, metric=results.metric)
     return Raw(
         html.tag("div", *boxes, class_="answers many" if len(boxes) > MANY else "answers")
-        + (html.tag("details", html.tag("summary", _named(others)), *map(_box, others)) if others else "")
+        + (html.tag("details", html.tag("summary", _named(others)), *map(box, others)) if others else "")
         + html.paragraph(CAVEAT.format(encoders=_encoders(results.scores)), class_="note")
-        + results.figure("learning_curves", drawn, HOW_TO_READ, _controls(results.scores))
+        + results.figure("learning_curves", drawn, HOW_TO_READ, controls(results.scores))
     )
 
 
@@ -79,16 +79,22 @@ def _named(others: Sequence[Answer]) -> str:
     return f"Other settings: {'; '.join(names[:4])}{' and more' if len(names) > 4 else ''}"
 
 
-def _box(answer: Answer) -> Raw:
+def box(answer: Answer, head: str | None = None) -> Raw:
+    """The three sentences under a heading."""
     said = (("Which one", answer.which), ("What it scores", answer.score), ("How many labels", answer.labels))
     rows = [part for question, words in said for part in (html.tag("dt", question), html.tag("dd", words))]
     warned = [html.paragraph(f"Warning: {line}.", class_="warn") for line in answer.warned]
     return html.tag(
-        "div", html.tag("h3", f"{answer.task}, {answer.setting}"), html.tag("dl", *rows), *warned, class_="answer"
+        "div",
+        html.tag("h3", head or f"{answer.task}, {answer.setting}"),
+        html.tag("dl", *rows),
+        *warned,
+        class_="answer",
     )
 
 
-def _controls(scores: pl.DataFrame) -> Raw:
+def controls(scores: pl.DataFrame) -> Raw:
+    """What can be set of the learning curves of these scores."""
     names = initialisations(scores)
     return html.controls(
         html.choices("Show", "checkbox", [(shown(name), name, name, True) for name in names]),
