@@ -11,7 +11,7 @@ from analysis.statistics.intervals import scaled
 from analysis.statistics.label_efficiency import ON, PLACE, ordered, place
 from analysis.statistics.labels_needed import Labels, goal
 from analysis.statistics.point import NothingShared, joint
-from analysis.statistics.points import BOUNDS, Placed
+from analysis.statistics.points import Placed, bounds_of
 from study.vocabulary import CURVE_FACTORS, SIZE_FACTORS, SMALLER_IS_BETTER
 
 _PARTS = {"from_draws": pl.Float64, "from_patients": pl.Float64, "from_encoders": pl.Float64}
@@ -39,7 +39,7 @@ def more_draws(points: Sequence[Placed], draws: Sequence[int]) -> pl.DataFrame:
         overlap = 0.0 if whole.means.shares is None else float(whole.means.shares[0] / (1 - whole.means.shares[0]))
         for count in draws:
             then = _with(now, have, count, overlap)
-            low, high = scaled(then, BOUNDS[placed.metric])
+            low, high = scaled(then, bounds_of(placed.metric))
             rows.append(
                 place(placed)
                 | {"n_draws": have, "draws": count, "mean": now.value, "width": high - low}
@@ -88,7 +88,7 @@ def _needed(own: Sequence[Placed], name: str, score: float) -> dict:
     ends = {"fewest": float(curve.labels[0]), "most": float(curve.labels[-1])}
     if len(curve.joint.draws) < 2:
         return blank | ends | {"answer": "not known: one draw has no variance to take an interval from"}
-    found = goal(curve, name, score, BOUNDS[own[0].metric])
+    found = goal(curve, name, score, bounds_of(own[0].metric))
     reached = found.above != (own[0].metric in SMALLER_IS_BETTER)
     words = _words(found, reached, ends["fewest"], ends["most"])
     return ends | {"best": found.best, "low": found.low, "high": found.high, "answer": words}

@@ -6,17 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from study.vocabulary import METRICS, SMALLER_IS_BETTER
+from study.vocabulary import SMALLER_IS_BETTER
 
 from .cell_means import Contrast
 from .curves import Curves, curves
 from .intervals import LEVEL
 from .label_efficiency import labels_paid
 from .point import Joint, NothingShared, joint
-from .points import Placed
+from .points import Placed, bounds_of
 from .savings import CHANCE
-
-_BOUNDS = {metric.name: metric.bounds for metric in METRICS}
 
 
 @dataclass(frozen=True)
@@ -152,7 +150,7 @@ def _more_robust(of: Heights, claim: Claim) -> Iterator[Bound]:
     drops = weights[second, high] - weights[second, low] - weights[first, high] + weights[first, low]
     about = f"lost from {high:.0f} down to {low:.0f} labels"
     yield Bound(about, of.joint.means.contrast(of.sign * drops), claim.margin)
-    if claim.margin == 0 and _BOUNDS[claim.metric] == (0.0, 1.0):
+    if claim.margin == 0 and bounds_of(claim.metric) == (0.0, 1.0):
         yield Bound(f"{about}, on the logit scale", _of_logits(of, weights, (second, first), (high, low)), 0.0)
 
 

@@ -6,15 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from study.vocabulary import METRICS, SMALLER_IS_BETTER, TASK
+from study.vocabulary import SMALLER_IS_BETTER, TASK
 
 from .curves import Curves, curves, panels
 from .label_efficiency import labels_paid
 from .labels_needed import Labels, goal
 from .point import THIS_TEST_SET, NothingShared
-from .points import Placed
-
-_BOUNDS = {metric.name: metric.bounds for metric in METRICS}
+from .points import Placed, bounds_of
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,7 @@ def _needed(panel: Sequence[Placed], name: str, wanted: Goal) -> Needed:
         return _because(nothing, "one draw has no interval")
     if curve.joint.target.startswith(THIS_TEST_SET):
         return _because(nothing, f"the interval is about this test set alone ({curve.joint.reason})")
-    found = goal(curve, name, wanted.score, _BOUNDS[wanted.metric])
+    found = goal(curve, name, wanted.score, bounds_of(wanted.metric))
     tried = (float(curve.labels[0]), float(curve.labels[-1]))
     return Needed(wanted, own[0], name, found, tried, _patients(curve, found), curve.joint.target)
 

@@ -9,7 +9,7 @@ from analysis.tables import was_searched
 from study.vocabulary import CURVE_FACTORS, FACTOR_NAMES, FACTORS, INITIALISATION, SETTINGS
 
 from .intervals import Estimate, estimate
-from .points import BOUNDS, Placed
+from .points import Placed, bounds_of
 
 _INTERVAL = {"mean": pl.Float64, "low": pl.Float64, "high": pl.Float64, "target": pl.String, "reason": pl.String}
 _PREDICTION = {"pi_low": pl.Float64, "pi_high": pl.Float64, "pi_reason": pl.String}
@@ -32,7 +32,7 @@ def label_efficiency(points: Sequence[Placed]) -> pl.DataFrame:
     """
     rows = []
     for placed in points:
-        result = estimate(placed.point, bounds=BOUNDS[placed.metric])
+        result = estimate(placed.point, bounds=bounds_of(placed.metric))
         runs, scores = placed.runs, placed.point.scores
         cells = runs.unique(FACTOR_NAMES)
         rows.append(

@@ -18,13 +18,14 @@ from study.vocabulary import (
     SIZE_FACTORS,
     TASK,
 )
+from study.vocabulary import METRICS as EVERY_METRIC
 
 from .point import NEW_PATIENTS, Point
 from .predictions import Predicted, of_runs, predicted
 from .variance_components import Components, mean_components, mean_of_folds
 
 METRICS = tuple(metric.name for metric in REPORTED)
-BOUNDS = {metric.name: metric.bounds for metric in REPORTED}
+_BOUNDS = {metric.name: metric.bounds for metric in EVERY_METRIC}
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,11 @@ class Placed:
     @property
     def size(self) -> tuple:
         return tuple(self.factors[name] for name in SIZE_FACTORS)
+
+
+def bounds_of(metric: str) -> tuple[float, float]:
+    """Between which a metric lies; those at a threshold, which are named after it, are shares."""
+    return _BOUNDS.get(metric, (0.0, 1.0))
 
 
 def panel_of(row: Mapping[str, Any]) -> tuple:

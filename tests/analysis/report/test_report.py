@@ -112,6 +112,13 @@ def test_a_study_on_disk_is_read_through_the_ledger(cells, make, tmp_path):
     assert page == str(tmp_path / "report.html") and "0.750" in Path(page).read_text()
 
 
+def test_sensitivity_stands_beside_the_score_on_the_first_screen(made, cells, tmp_path):
+    sensitive = made.scores.with_columns(pl.col("value") - 0.1, metric=pl.lit("sensitivity_at_specificity_0.9"))
+    study = dataclasses.replace(made, scores=pl.concat([made.scores, sensitive]))
+    page = render(study, tmp_path, cells).partition("<figure")[0]
+    assert re.search(r"and a sensitivity of \d+% \(\d+% to \d+% for [^)]*test set\) at a specificity of 90%", page)
+
+
 def test_a_name_that_is_a_script_ends_nothing(made, cells, tmp_path):
     bad = "</script><script>alert(1)</script>"
     finals = made.finals.with_columns(task=pl.col("task").replace("covid", bad))
