@@ -91,7 +91,7 @@ def _panel(title: str, rows: pl.DataFrame, of_task: pl.DataFrame, names: list[st
     marks = at.encode(y=y, shape=alt.Shape("initialisation:N", scale=markers(names), sort=names), tooltip=tips)
     layers = [at.mark_line(strokeWidth=2).encode(y=y)]
     if rows["low"].count():
-        known = at.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=1.6, opacity=0.7)
+        known = at.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=1.6, opacity=0.85)
         layers.append(known.encode(y="low:Q", y2="high:Q"))
         layers.append(marks.transform_filter("isValid(datum.low)").mark_point(size=62, filled=True, opacity=1))
     if rows["low"].null_count():
