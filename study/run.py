@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from analysis.report.claims_text import examined
+from analysis.report.compare import compare
 from analysis.report.report import write_report
 from analysis.tables import load
 from cluster.errors import ClusterUnavailable
@@ -91,6 +92,18 @@ def report(root: str | Path | Storage) -> str:
     if spec.get("imported"):
         spec |= {"name": f"{spec['name']} (imported predictions)"}
     return write_report(storage, spec=spec, planned=cells, spaces=spaces(spec))
+
+
+def compared_report(first: str, second: str, *, to: str | None = None) -> str:
+    """Write a page of two studies' folders side by side into a folder of its own."""
+    studies = [Storage(first), Storage(second)]
+    names = [storage.root.rpartition("/")[2] for storage in studies]
+    if studies[0].root == studies[1].root:
+        raise InputRefused(f"{first}: --compare takes two different studies")
+    folder = Storage(to or f"compare-{names[0]}-{names[1]}")
+    if folder.list("spec"):
+        raise InputRefused(f"{folder.root}: this folder holds a study; name another one with --to")
+    return compare([(storage, accepted(storage) or {}) for storage in studies], folder)
 
 
 def examine(root: str | Path | Storage, file: Path) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from analysis.report.html import Raw
 
 if TYPE_CHECKING:
-    from analysis.report.results import Results
+    from analysis.report.shown import Shown
     from study.storage import Storage
 
 SPECIAL = {
@@ -72,11 +72,11 @@ def latex(cell: object) -> str:
     return escaped + "".join(rf"\textsuperscript{{{letter}}}" for letter in letters)
 
 
-def save(results: "Results", storage: "Storage") -> None:
+def save(shown: "Shown", storage: "Storage") -> None:
     """Write what a page has shown beside it: figures/NAME.svg and .png, tables/NAME.csv and .tex."""
-    for name, figure in results.figures.items():
+    for name, figure in shown.figures.items():
         storage.write_atomic(f"figures/{name}.svg", figure.svg.encode())
         storage.write_atomic(f"figures/{name}.png", figure.png)
-    for name, table in results.written.items():
+    for name, table in shown.written.items():
         storage.write_atomic(f"tables/{name}.csv", table.csv().encode())
         storage.write_atomic(f"tables/{name}.tex", table.latex().encode())

@@ -23,12 +23,14 @@ SHOWN = ["initialisation:N", "labels:Q", "patients:Q", "mean:Q", "interval:N", "
 
 
 def learning_curves(table: pl.DataFrame, *, metric: str = "auc") -> alt.ConcatChart | None:
-    """Score against realised labels of the label-efficiency table, a panel a task and setting; None without rows.
+    """Score against realised labels of the label-efficiency table, a panel a task and setting (those of a column
+    `setting`, where there is one); None without rows.
 
     The chart has parameters `axis` (log or linear) and `unit` (labels or patients), and one of each initialisation's
     name that says whether it is shown.
     """
-    table = with_setting(table.filter(pl.col("metric") == metric))
+    table = table.filter(pl.col("metric") == metric)
+    table = table if "setting" in table.columns else with_setting(table)
     if table.is_empty():
         return None
     names = _names(table, "initialisation")
@@ -89,7 +91,7 @@ def _panel(title: str, rows: pl.DataFrame, of_task: pl.DataFrame, names: list[st
     marks = at.encode(y=y, shape=alt.Shape("initialisation:N", scale=markers(names), sort=names), tooltip=tips)
     layers = [at.mark_line(strokeWidth=2).encode(y=y)]
     if rows["low"].count():
-        known = at.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=1.6, opacity=0.7)
+        known = at.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=1.6, opacity=0.85)
         layers.append(known.encode(y="low:Q", y2="high:Q"))
         layers.append(marks.transform_filter("isValid(datum.low)").mark_point(size=62, filled=True, opacity=1))
     if rows["low"].null_count():

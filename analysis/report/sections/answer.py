@@ -63,13 +63,13 @@ def render(results: Results) -> Raw:
         return html.paragraph(NOTHING, class_="warn")
     main = {answer.task: answer for answer in sorted(found, key=lambda answer: answer.rows)}
     others = [answer for answer in found if main[answer.task] is not answer]
-    boxes = [_box(answer) for answer in found if main[answer.task] is answer]
+    boxes = [box(answer) for answer in found if main[answer.task] is answer]
     drawn = learning_curves(results.scores, metric=results.metric)
     return Raw(
         html.tag("div", *boxes, class_="answers many" if len(boxes) > MANY else "answers")
-        + (html.tag("details", html.tag("summary", _named(others)), *map(_box, others)) if others else "")
+        + (html.tag("details", html.tag("summary", _named(others)), *map(box, others)) if others else "")
         + html.paragraph(CAVEAT.format(encoders=_encoders(results.scores)), class_="note")
-        + results.figure("learning_curves", drawn, HOW_TO_READ, _controls(results.scores))
+        + results.figure("learning_curves", drawn, HOW_TO_READ, controls(results.scores))
     )
 
 
@@ -79,16 +79,22 @@ def _named(others: Sequence[Answer]) -> str:
     return f"Other settings: {'; '.join(names[:4])}{' and more' if len(names) > 4 else ''}"
 
 
-def _box(answer: Answer) -> Raw:
+def box(answer: Answer, head: str | None = None) -> Raw:
+    """The three sentences under a heading."""
     said = (("Which one", answer.which), ("What it scores", answer.score), ("How many labels", answer.labels))
     rows = [part for question, words in said for part in (html.tag("dt", question), html.tag("dd", words))]
     warned = [html.paragraph(f"Warning: {line}.", class_="warn") for line in answer.warned]
     return html.tag(
-        "div", html.tag("h3", f"{answer.task}, {answer.setting}"), html.tag("dl", *rows), *warned, class_="answer"
+        "div",
+        html.tag("h3", head or f"{answer.task}, {answer.setting}"),
+        html.tag("dl", *rows),
+        *warned,
+        class_="answer",
     )
 
 
-def _controls(scores: pl.DataFrame) -> Raw:
+def controls(scores: pl.DataFrame) -> Raw:
+    """What can be set of the learning curves of these scores."""
     names = initialisations(scores)
     return html.controls(
         html.choices("Show", "checkbox", [(shown(name), name, name, True) for name in names]),
@@ -176,27 +182,47 @@ def _could_show(apart: pl.DataFrame) -> str:
 
 
 def score(panel: pl.DataFrame, sensitivity: pl.DataFrame) -> str:
-    """What it will score, by the best mean at the most and the fewest labels."""
+    """What it will score, by the best mean at the most and the fewest labels, and what the intervals are for."""
     sizes = _by_size(panel)
     ends = [sizes[-1], sizes[0]] if len(sizes) > 1 else sizes
+    found = [(best, _sensitivity_of(best, sensitivity)) for best in map(_best_of, ends)]
+    parts = [_scored(best, own, first=not k) for k, (best, own) in enumerate(found)]
     several = panel[INITIALISATION].n_unique()
     selected = f" The best of {several} is selected, and so a little too good." if several > 1 else ""
-    return f"{_start('; '.join(_best(rows, sensitivity) for rows in ends))}.{selected}"
+    return f"{_start('; '.join(parts))}.{_for_whom(found)}{selected}"
 
 
 def _best_of(rows: pl.DataFrame) -> dict:
     return rows.sort("mean", descending=rows["metric"][0] not in SMALLER_IS_BETTER).row(0, named=True)
 
 
-def _best(rows: pl.DataFrame, sensitivity: pl.DataFrame) -> str:
-    best = _best_of(rows)
+def _scored(best: dict, sensitivity: dict | None, *, first: bool) -> str:
+    """A mean with its interval, and the sensitivity of the same runs."""
     unit = "image" if best["unit"] == "image" else "patient"
-    known = "no interval" if best["low"] is None else f"{_span(best['low'], best['high'])} for {_target(best)}"
+    known = "no interval" if best["low"] is None else _span(best["low"], best["high"])
     chance = CHANCE.get(best["metric"])
     none = chance is not None and best["low"] is not None and best["low"] <= chance
-    what = f"{_a(metric_words(best['metric']))} per {unit} of {best['mean']:.2f} ({known})"
-    said = f"with {_count(best)}, {best[INITIALISATION]} has {what}"
-    return said + (", not shown to be better than chance" if none else _found(best, sensitivity))
+    what = f"{_a(metric_words(best['metric']))} per {unit}" if first else "one"
+    said = f"with {_count(best)}, {best[INITIALISATION]} has {what} of {best['mean']:.2f} ({known})"
+    if none:
+        return f"{said}, not shown to be better than chance"
+    if sensitivity is None:
+        return said
+    low, high = sensitivity["low"], sensitivity["high"]
+    known = "no interval" if low is None else f"{low:.0%} to {high:.0%}"
+    specificity = float(sensitivity["metric"].removeprefix(SENSITIVITY))
+    where = f" at a specificity of {specificity:.0%} on validation" if first else ""
+    return f"{said} and a sensitivity of {sensitivity['mean']:.0%} ({known}){where}"
+
+
+def _for_whom(found: Sequence[tuple[dict, dict | None]]) -> str:
+    """What the intervals that were told speak of."""
+    targets = list(dict.fromkeys(_target(best) for best, _ in found if best["low"] is not None))
+    others = list(dict.fromkeys(_target(own) for _, own in found if own and own["low"] is not None))
+    if not targets:
+        return ""
+    beside = f"; of sensitivity, for {' and '.join(others)}" if others and others != targets else ""
+    return f" Intervals are for {'; with the fewest, for '.join(targets)}{beside}."
 
 
 def _target(row: dict) -> str:
@@ -205,17 +231,11 @@ def _target(row: dict) -> str:
     return f"{head}, this training set" if fixed else head
 
 
-def _found(best: dict, sensitivity: pl.DataFrame) -> str:
-    """The sensitivity of the same runs, and at which specificity on validation images."""
+def _sensitivity_of(best: dict, sensitivity: pl.DataFrame) -> dict | None:
+    """The sensitivity of the same runs."""
     at = {name: best[name] for name in (INITIALISATION, *SIZE_FACTORS)}
     own = sensitivity.filter(*(pl.col(name) == value for name, value in at.items()))
-    if own.is_empty():
-        return ""
-    row = own.row(0, named=True)
-    target = str(row["target"]).partition(",")[0].replace("this pool", "this training pool")
-    known = "no interval" if row["low"] is None else f"{row['low']:.0%} to {row['high']:.0%} for {target}"
-    specificity = float(row["metric"].removeprefix(SENSITIVITY))
-    return f" and a sensitivity of {row['mean']:.0%} ({known}) at a specificity of {specificity:.0%} on validation"
+    return None if own.is_empty() else own.row(0, named=True)
 
 
 def _sensitivity(results: Results, panel: pl.DataFrame) -> pl.DataFrame:

@@ -116,7 +116,9 @@ def test_sensitivity_stands_beside_the_score_on_the_first_screen(made, cells, tm
     sensitive = made.scores.with_columns(pl.col("value") - 0.1, metric=pl.lit("sensitivity_at_specificity_0.9"))
     study = dataclasses.replace(made, scores=pl.concat([made.scores, sensitive]))
     page = render(study, tmp_path, cells).partition("<figure")[0]
-    assert re.search(r"and a sensitivity of \d+% \(\d+% to \d+% for [^)]*test set\) at a specificity of 90%", page)
+    assert re.search(
+        r"and a sensitivity of \d+% \(\d+% to \d+%\) at a specificity of 90%.*; of sensitivity, for [^.]*test set", page
+    )
 
 
 def test_a_name_that_is_a_script_ends_nothing(made, cells, tmp_path):
