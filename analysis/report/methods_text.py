@@ -231,7 +231,8 @@ def uncertainty(results: Results) -> str:
         "patients, images of one patient counted together, after Obuchowski and Rockette (1995) with draws in the "
         f"place of readers, and, from {ENCODERS_FOR_A_METHOD} encoders a method on, with that between pre-training "
         "runs; degrees of freedom are Satterthwaite's. Draws of one pool overlap, which is allowed for after Nadeau "
-        f"and Bengio (2003) up to {LARGEST_SHARE:.0%} of the pool. Intervals of proportions are of the logit scale."
+        f"and Bengio (2003) up to {LARGEST_SHARE:.0%} of the pool. Intervals of proportions are made on the logit "
+        "scale."
     )
 
 
