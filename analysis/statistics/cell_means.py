@@ -70,6 +70,13 @@ class CellMeans:
         """(K,)"""
         return self.by_draw.mean(axis=0)
 
+    @property
+    def pooling(self) -> np.ndarray:
+        """(K,), by what the variance between a cell's draws is multiplied for a new pool."""
+        if self.shares is None:
+            return np.ones(self.by_draw.shape[1])
+        return 1 + len(self.by_draw) * self.shares / (1 - self.shares)
+
     def contrast(self, weights: Sequence[float] | np.ndarray) -> Contrast:
         """The sum of `weights` (K,) times the means. Raises ValueError of one draw, which has no variance."""
         weights = np.asarray(weights, dtype=np.float64)
@@ -102,10 +109,7 @@ class CellMeans:
         count = len(self.by_draw)
         if count < 2:
             raise ValueError(ONE_DRAW)
-        centred = self.by_draw - self.means
-        if self.shares is not None:
-            centred = centred * np.sqrt(1 + count * self.shares / (1 - self.shares))
-        moved = centred @ weights.T
+        moved = (self.by_draw - self.means) * np.sqrt(self.pooling) @ weights.T
         return moved.T @ moved / (count - 1) / count
 
 

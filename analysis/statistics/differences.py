@@ -89,7 +89,7 @@ def whole_family(found: Sequence[Pair]) -> Family | None:
     except NothingShared:
         shared = None
     known = shared is not None and len(shared.draws) > 1
-    alike = [(pair.first.panel, pair.first.size) for pair in judged]
+    alike = [(pair.first.panel, float(pair.joint.means.pooling.mean())) for pair in judged]
     return family(contrasts, shared.means if known and shared else None, weights, alike)
 
 

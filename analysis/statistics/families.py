@@ -43,13 +43,14 @@ def family(
     contrasts: Sequence[Contrast],
     means: CellMeans | None,
     weights: np.ndarray | None,
-    alike: Sequence[Hashable] | None = None,
+    alike: Sequence[tuple[Hashable, float]] | None = None,
 ) -> Family:
     """Of contrasts (C of them) and where they come from: joint means and weights (C, K), or None for Bonferroni.
 
-    alike: (C,) what contrasts have in common that vary alike, such as a size; None where no two do.
+    alike: (C,) what contrasts have in common that vary alike, such as a task and setting, and the factor by which one's
+    draws count more than another's (see `CellMeans.pooling`); None where no two do.
     """
-    contrasts = steadied(contrasts, alike or range(len(contrasts)))
+    contrasts = steadied(contrasts, alike or [(k, 1.0) for k in range(len(contrasts))])
     single = np.array([p_value(c) for c in contrasts])
     count = len(contrasts)
     if count == 1 or means is None or weights is None:
@@ -63,18 +64,22 @@ def family(
     return Family(contrasts, np.minimum(adjusted, 1), level)
 
 
-def steadied(contrasts: Sequence[Contrast], alike: Sequence[Hashable]) -> list[Contrast]:
-    """No contrast's draws vary less than those of the contrasts like it do on average.
+def steadied(contrasts: Sequence[Contrast], alike: Sequence[tuple[Hashable, float]]) -> list[Contrast]:
+    """No contrast's draws vary less than those of the contrasts like it do on average, up to its own factor.
 
     Of few draws some contrast's variance is far too small by chance, and the largest of many would be that one.
     """
     found: dict[Hashable, list[float]] = defaultdict(list)
-    for kind, c in zip(alike, contrasts, strict=True):
-        found[kind].append(c.parts[DRAWS][0])
+    for (kind, factor), c in zip(alike, contrasts, strict=True):
+        found[kind].append(c.parts[DRAWS][0] / factor)
     return [
-        Contrast(c.value, {**c.parts, DRAWS: (max(c.parts[DRAWS][0], float(np.mean(found[kind]))), c.parts[DRAWS][1])})
-        for kind, c in zip(alike, contrasts, strict=True)
+        Contrast(c.value, {**c.parts, DRAWS: (max(c.parts[DRAWS][0], factor * _mean(found[kind])), c.parts[DRAWS][1])})
+        for (kind, factor), c in zip(alike, contrasts, strict=True)
     ]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
 
 
 def p_value(c: Contrast) -> float:

@@ -28,7 +28,7 @@ STEPS = np.arange(5)
 
 
 def _world(a: np.ndarray, b: np.ndarray, **more: int) -> World:
-    """Encoders are alike: the curves of `this encoder` would cross elsewhere than those of its method."""
+    """Of one encoder each, which do not differ: `this encoder` would otherwise be about another truth."""
     return World(auc={"a": tuple(a), "b": tuple(b)}, labels=LABELS, shares=SHARES, encoder=0.0, **more)
 
 

@@ -80,8 +80,8 @@ def test_simultaneous_intervals_leave_out_zero_exactly_where_p_is_small():
 
 
 def test_no_comparison_varies_less_than_those_like_it_do_on_average():
-    """Variances .01 and .05 at one size: the smaller is raised to .03; another size is left as it is."""
-    parts = [0.01, 0.05, 0.002]
-    found = family([Contrast(0.1, {"draws": (v, 4.0)}) for v in parts], None, None, ["small", "small", "large"])
-    assert [c.variance for c in found.contrasts] == pytest.approx([0.03, 0.05, 0.002])
+    """Variances .01 and .10, the second counted twice: .01 and .05, .03 on average; another kind is left as it is."""
+    alike = [("covid", 1.0), ("covid", 2.0), ("organs", 1.0)]
+    found = family([Contrast(0.1, {"draws": (v, 4.0)}) for v in (0.01, 0.10, 0.002)], None, None, alike)
+    assert [c.variance for c in found.contrasts] == pytest.approx([0.03, 0.10, 0.002])
     assert found.p[0] == pytest.approx(min(3 * 2 * t.sf(0.1 / 0.03**0.5, 4), 1))
