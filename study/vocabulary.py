@@ -57,6 +57,7 @@ FACTORS = (
 FACTOR_NAMES = tuple(factor.name for factor in FACTORS)
 DEFAULT_FACTORS = {factor.name: factor.default for factor in FACTORS if factor.default is not NEEDED}
 INITIALISATION, PRETRAIN_SEED, TASK, DRAW, ADAPTATION = "initialisation", "pretrain_seed", "task", "draw", "adaptation"
+FOLD = "fold"
 ENCODER_FACTORS = (INITIALISATION, PRETRAIN_SEED)
 SIZE_FACTORS = tuple(factor.name for factor in FACTORS if factor.of == "size")
 REPLICATES = tuple(factor.name for factor in FACTORS if factor.of == "replicate")

@@ -6,6 +6,7 @@ from study.errors import InputRefused
 from study.ledger.columns import COLUMN_MEANINGS
 from study.ledger.scan import schema
 from study.ledger.schemas import TABLES
+from study.vocabulary import COMPLETED, PRUNED
 
 _WHERE = {
     "test_set": COLUMN_MEANINGS["test_set"],
@@ -93,8 +94,8 @@ ANSWERS: dict[str, tuple[str, dict[str, tuple[str, str]]]] = {
             "trials": ("trials", "ended in any way: pruned and failed ones spend budget"),
             "least": ("trials", "of the cell with the fewest"),
             "most": ("trials", "of the cell with the most"),
-            "completed": ("trials", "that came to their end"),
-            "pruned": ("trials", "ended early"),
+            COMPLETED: ("trials", "that came to their end"),
+            PRUNED: ("trials", "ended early"),
             "failed": ("trials", "failed or timed out"),
             "audited": ("trials", "pruned, and finished all the same to see what pruning costs"),
             "epochs": COLUMN_MEANINGS["epochs"],

@@ -35,7 +35,7 @@ def budget(trials: pl.LazyFrame) -> pl.DataFrame:
         pl.col("device_seconds").sum(),
     ]
     cells = trials.group_by(FACTOR_NAMES).agg(count)
-    total = ["completed", "pruned", "failed", "audited", "epochs", "device_seconds"]
+    total = [COMPLETED, PRUNED, "failed", "audited", "epochs", "device_seconds"]
     found = cells.group_by(GROUP_FACTORS).agg(
         pl.len().cast(pl.Int64).alias("cells"),
         pl.col("trials").sum(),

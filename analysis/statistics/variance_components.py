@@ -191,8 +191,8 @@ def _average_precision(scores: np.ndarray, positive: np.ndarray, weight: np.ndar
     return float(np.sum(np.diff(hits, prepend=0) * hits / np.maximum(seen, 1)) / hits[-1])
 
 
-_OF_IMAGES = ("brier", "log_loss")
-"""Means over images, whatever their class."""
+_OF_IMAGES = frozenset(metric.name for metric in REPORTED if metric.smaller_is_better)
+"""Losses: means over images, whatever their class."""
 
 _METRICS: dict[str, Callable] = {
     metric.name: globals()[f"_{metric.name}"] for metric in REPORTED if f"_{metric.name}" in globals()

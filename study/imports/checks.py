@@ -7,7 +7,7 @@ import polars as pl
 
 from study.errors import InputRefused
 from study.imports.table import NEEDED, RUN, SPLITS, WHERE
-from study.vocabulary import DEFAULT_FACTORS, Kind
+from study.vocabulary import DEFAULT_FACTORS, FOLD, TASK, Kind
 
 SUM = 1e-3
 """How far from 1 the probabilities of one image may sum."""
@@ -113,7 +113,7 @@ def _check_test_sets(rows: pl.DataFrame) -> None:
         value = pl.col(name).cast(pl.List(pl.String)).list.join(",") if tests[name].dtype == pl.List else pl.col(name)
         first = value.first().over("task", "test_set", "sample")
         _refuse(tests, value.ne_missing(first), _another(name))
-    sets = ["task", "fold", *WHERE]
+    sets = [TASK, FOLD, *WHERE]
     held = tests.group_by(*RUN, *WHERE, maintain_order=True).agg(
         pl.col("sample").sort(), pl.col("file").first(), pl.col("row").first()
     )

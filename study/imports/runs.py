@@ -14,7 +14,7 @@ from study.data.pseudonyms import PseudonymKey
 from study.imports.table import RUN, WHERE
 from study.ledger.scan import schema
 from study.provenance import provenance
-from study.vocabulary import COMPLETED, FACTOR_NAMES, Kind, position
+from study.vocabulary import COMPLETED, FACTOR_NAMES, FOLD, SIZE_FACTORS, TASK, Kind, position
 from trainables.scoring.predictions import Predictions, scored
 
 IMPORTED = "imported"
@@ -39,7 +39,9 @@ def runs(name: str, rows: pl.DataFrame, kind: Kind, key: PseudonymKey) -> Iterat
 
 
 def _run(name: str, of: dict[str, Any], run: pl.DataFrame, split_hash: str, kind: Kind) -> ImportedRun:
-    factors = {n: of[n] for n in FACTOR_NAMES if n in of} | {"size_kind": "count", "size_value": float(of["size"])}
+    factors = {n: of[n] for n in FACTOR_NAMES if n in of} | dict(
+        zip(SIZE_FACTORS, ("count", float(of["size"])), strict=True)
+    )
     own = identity.key({"name": name, "source": IMPORTED}, position(**factors), "final", of["final_seed"])
     row = {
         "key": own,
@@ -83,9 +85,8 @@ def _labels(run: pl.DataFrame, of: dict[str, Any]) -> dict[str, Any]:
 def _split_hashes(rows: pl.DataFrame) -> dict[tuple[str, int | None], str]:
     """Of each task, or fold of it: of its test images, their patients and labels."""
     tests = rows.filter(pl.col("split") == "test", pl.col("corruption").is_null())
-    held = tests.select("task", "fold", "test_set", "sample", "patient", "label").unique(
-        ["task", "fold", "test_set", "sample"]
-    )
+    image = [TASK, FOLD, "test_set", "sample"]
+    held = tests.select(*image, "patient", "label").unique(image)
     return {
         (str(task), fold): identity.digest(sorted(map(repr, part.drop("task", "fold").rows())))
         for (task, fold), part in held.group_by("task", "fold")

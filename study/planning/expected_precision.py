@@ -13,6 +13,7 @@ from scipy.stats import t as student
 
 from study.config import Study
 from study.planning.plan import Plan, SplitTask
+from study.vocabulary import ADAPTATION, DRAW, SIZE_FACTORS, TASK
 
 AUC = 0.8
 SHARED = 0.7
@@ -70,17 +71,16 @@ def expected(study: Study, plan: Plan, task: SplitTask) -> list[Expected]:
     """A row a size; `task.samples` knows no test label, so classes are as frequent there as in training."""
     patients = test_patients(task)
     variance = hanley_mcneil(AUC, *patients)
-    cells = [cell for cell in plan.cells if cell.factors["task"] == task.name]
+    cells = [cell for cell in plan.cells if cell.factors[TASK] == task.name]
     pool = max((cell.subset.n_patients for cell in cells), default=0)
     sizes: dict[tuple, list] = {}
     for cell in cells:
-        at = {name: cell.factors[name] for name in ("adaptation", "size_kind", "size_value")}
-        sizes.setdefault(tuple(at.values()), []).append(cell)
+        sizes.setdefault(tuple(cell.factors[name] for name in (ADAPTATION, *SIZE_FACTORS)), []).append(cell)
     names = len(study.compared())
     family = max(len(sizes) * names * (names - 1) // 2, 1)
     found = []
     for (adaptation, kind, value), own in sizes.items():
-        draws = len({cell.factors["draw"] for cell in own})
+        draws = len({cell.factors[DRAW] for cell in own})
         reach = _reach(variance, draws, own[0].subset.n_patients / pool, study.pretraining.seeds, family)
         found.append(Expected(task.name, f"{adaptation}, {kind} {value:g}", patients, *reach))
     return found

@@ -1,4 +1,4 @@
-"""Rules that mislead, each beside what stands in its place, in a world in which the first fails and the second does not."""
+"""Rules that mislead, each beside what stands in its place, in a world in which the first alone fails."""
 
 from dataclasses import replace
 from itertools import combinations
@@ -214,7 +214,7 @@ def test_the_best_mean_of_eight_is_too_good_and_said_to_be_selected():
     assert np.mean(best) - world.auc["m0"][0] > 0.01
     few = equal_methods.on_page(equal_methods.equal(2, draws=2, patients=6, sizes=2))
     page = " ".join(render(results(study(few, np.random.default_rng(0)))).split())
-    assert "A best mean of several is selected, and so a little too good." in page
+    assert "The best of 2 is selected, and so a little too good." in page
 
 
 def _best(world, rng):
@@ -252,7 +252,7 @@ def _images(world, rng):
 def test_a_page_names_the_patients_behind_labels():
     made = study(equal_methods.on_page(equal_methods.equal(2, draws=2, patients=6, sizes=2)), np.random.default_rng(0))
     (answer,) = answers(results(made))
-    assert f"With 400 labelled patients ({made.world.labels[-1]} images)" in answer.score
+    assert f"With 400 patients ({made.world.labels[-1]} images)" in answer.score
 
 
 def test_a_table_without_patients_speaks_of_new_images():
