@@ -1,4 +1,4 @@
-"""Rules that mislead, each beside what takes its place, in a world in which the first fails and the second does not."""
+"""Rules that mislead, each beside what stands in its place, in a world in which the first fails and the second does not."""
 
 from dataclasses import replace
 from itertools import combinations
