@@ -17,8 +17,8 @@ COLUMNS = 3
 HEIGHT = 230
 MARGIN, DIGIT = 14, 7
 """Pixels beside the fewest and the most labels, and of a digit of a tick's label."""
-SPREAD = 0.045
-"""Between two initialisations at one size, in parts of the labels."""
+SPREAD, WIDEST = 0.045, 0.3
+"""Between two initialisations at one size, and between the first and the last, on the logarithm of the labels."""
 SHOWN = ["initialisation:N", "labels:Q", "patients:Q", "mean:Q", "interval:N", "target:N"]
 
 
@@ -113,13 +113,14 @@ def _count_title(columns: int) -> alt.Chart:
 
 def _values(rows: pl.DataFrame, names: list[str]) -> list[dict]:
     among = [name for name in names if name in rows["initialisation"].to_list()]
+    apart = min(SPREAD, WIDEST / max(len(among) - 1, 1))
     return [
         {
             "initialisation": r["initialisation"], "labels": r["n_labels"], "patients": r["n_patients"],
             "mean": r["mean"], "low": r["low"], "high": r["high"],
             "interval": "none" if r["low"] is None else f"{r['low']:.3f} to {r['high']:.3f}",
             "target": "; ".join(filter(None, (r["target"], r["reason"]))),
-            "aside": SPREAD * (among.index(r["initialisation"]) - (len(among) - 1) / 2),
+            "aside": apart * (among.index(r["initialisation"]) - (len(among) - 1) / 2),
         }
         for r in rows.sort("n_labels").iter_rows(named=True)
     ]  # fmt: skip

@@ -15,7 +15,10 @@ STYLE = {
     "scratch": ("#7a858f", "circle"), "spark": ("#0072B2", "square"), "moco_v2": ("#D55E00", "triangle-up"),
     "byol": ("#009E73", "diamond"), "swav": ("#CC79A7", "triangle-down"), "imagenet": ("#E69F00", "cross"),
 }  # fmt: skip
-SPARE = [("#56B4E9", "stroke"), ("#AA4499", "triangle-left"), ("#44AA77", "triangle-right"), ("#999933", "arrow")]
+OWN_COLOURS = ("#56B4E9", "#AA4499", "#999933", "#44AA99", "#882255")
+OWN_MARKERS = ("triangle-left", "triangle-right", "diamond", "square", "circle", "cross")
+SPARE = [(OWN_COLOURS[k % len(OWN_COLOURS)], OWN_MARKERS[k % len(OWN_MARKERS)]) for k in range(30)]
+"""Each colour with each marker once."""
 WIDTH = 860
 """Of a row of panels, in pixels."""
 SANS = "system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"

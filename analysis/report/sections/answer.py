@@ -36,17 +36,18 @@ CAVEAT = (
     "here, not about the method: {encoders}. The best mean of several is selected, and so a little too good. Numbers "
     "of labels hold between the fewest and the most that were tried."
 )
+IN_SHORT = "Each task in short; the best mean of several is selected, and so a little too good"
 SENSITIVITY = "sensitivity_at_specificity_"
 MOST_SAID = 2
 """Pairs, and savings, in a sentence; the tables have all."""
 MANY = 2
-"""With more tasks than these the answers stand in columns."""
+"""With more tasks than these a table sums the answers up."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The three sentences about a task in one setting. rows: how many scores it rests on. named: the initialisations
-    that it speaks of. warned: what their encoders' runs warn of."""
+    """The three sentences about a task in one setting. rows: how many scores it rests on. warned: what the
+    runs of the encoders that it speaks well of warn of."""
 
     task: str
     setting: str
@@ -62,15 +63,35 @@ def render(results: Results) -> Raw:
     if not found:
         return html.paragraph(NOTHING, class_="warn")
     main = {answer.task: answer for answer in sorted(found, key=lambda answer: answer.rows)}
+    first = [answer for answer in found if main[answer.task] is answer]
     others = [answer for answer in found if main[answer.task] is not answer]
-    boxes = [box(answer) for answer in found if main[answer.task] is answer]
+    many = len(first) > MANY
+    boxes = html.tag("div", *map(box, first), class_="answers many" if many else "answers")
     drawn = learning_curves(results.scores, metric=results.metric)
     return Raw(
-        html.tag("div", *boxes, class_="answers many" if len(boxes) > MANY else "answers")
+        (_overview(results, first) if many else "")
+        + (html.tag("details", html.tag("summary", "Each task in full"), boxes) if many else boxes)
         + (html.tag("details", html.tag("summary", _named(others)), *map(box, others)) if others else "")
         + html.paragraph(CAVEAT.format(encoders=_encoders(results.scores)), class_="note")
         + results.figure("learning_curves", drawn, HOW_TO_READ, controls(results.scores))
     )
+
+
+def _overview(results: Results, first: Sequence[Answer]) -> Raw:
+    """A row a task, of what each of its sentences begins with, and the warnings once."""
+    rows = [
+        [f"{answer.task}, {answer.setting}", _start_of(answer.which), _start_of(answer.score),
+         answer.labels.split(". ")[0]]
+        for answer in first
+    ]  # fmt: skip
+    warned = dict.fromkeys(line for answer in first for line in answer.warned)
+    header = ["task and setting", "which one", "what it scores", "how many labels"]
+    table = results.table("answers", header, rows, numbers=set(), caption=IN_SHORT)
+    return Raw(table + "".join(html.paragraph(f"Warning: {line}.", class_="warn") for line in warned))
+
+
+def _start_of(sentences: str) -> str:
+    return sentences.split("; ")[0].split(". ")[0]
 
 
 def _named(others: Sequence[Answer]) -> str:

@@ -86,3 +86,17 @@ def test_the_setting_with_most_scores_stands_first_and_others_are_folded(made):
     first, _, folded = page.partition("<details>")
     assert "covid, linear probe" in first and "covid, full fine-tuning" not in first
     assert "covid, full fine-tuning" in folded and "Other settings: covid, full fine-tuning" in folded
+
+
+def test_many_tasks_are_summed_up_in_a_table_first(made):
+    keyed, tables = [made.finals], {"scores": [made.scores], "predictions": [made.predictions]}
+    own = made.finals.filter(pl.col("task") == "covid")
+    keyed.append(own.with_columns(task=pl.lit("third"), key=pl.col("key") + "t"))
+    for rows in tables.values():
+        rows.append(rows[0].with_columns(key=pl.col("key") + "t"))
+    more = {name: pl.concat(rows) for name, rows in tables.items()}
+    found = results(dataclasses.replace(made, finals=pl.concat(keyed), **more))
+    first, _, rest = answer.render(found).partition("<details><summary>Each task in full")
+    assert first.count('<th scope="row">') == 3 and first.count("Warning: moco_v2") == 1
+    assert "spark is better than scratch at 4 of 4 sizes" in first and "selected, and so a little too good" in first
+    assert rest.count('<div class="answer">') == 6 and "answers" in found.written

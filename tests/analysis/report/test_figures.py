@@ -88,6 +88,8 @@ def test_colours_are_fixed_for_known_names_and_distinct_for_a_users_own():
     inits = ["scratch", "spark", "mine", "yours"]
     assert style("spark", inits) == style("spark", ["spark"])
     assert len({style(name, inits) for name in inits}) == 4
+    many = [f"mine{k}" for k in range(24)] + [*inits, "moco_v2", "byol", "swav", "imagenet"]
+    assert len({style(name, many) for name in many}) == len(many)
 
 
 def test_figures_are_left_out_when_there_is_nothing(make, made, table):

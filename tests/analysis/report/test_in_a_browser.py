@@ -111,6 +111,8 @@ def test_print_shows_the_static_charts_and_no_controls(browser, page):
     browser.media("print")
     static, live, controls, nav = browser.js(shown)
     assert static == "block" and {live, controls, nav} == {"none"}
+    browser.call("Emulation.setDeviceMetricsOverride", width=780, height=1100, deviceScaleFactor=1, mobile=False)
+    assert browser.js("document.documentElement.scrollWidth") <= 780, "no table is cut by the edge of the paper"
 
 
 def test_text_of_page_and_charts_follows_the_scheme(browser, page):
