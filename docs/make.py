@@ -26,9 +26,9 @@ _ASKING = """\
 import analysis
 import polars as pl
 
-study = analysis.open("results/lungs")              # or s3://bucket/results/lungs; nothing is read yet
+study = analysis.open("results/lungs")  # or s3://bucket/results/lungs; nothing is read yet
 study.trials.filter(pl.col("status") == "completed").group_by("initialisation").agg(pl.max("score")).collect()
-study.labels_needed(0.85)                           # with how many labels each initialisation reaches an AUC of 0.85
+study.labels_needed(0.85)  # with how many labels each initialisation reaches an AUC of 0.85
 analysis.duckdb("results/lungs").sql("SELECT status, count(*) FROM trials GROUP BY ALL")
 ```
 
